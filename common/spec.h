@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* The job specification: what crawlctl sends, the supervisor keeps in job.json and every worker
+ * gets. One row of spec.def per key; JSON, command-line flags, help and checks come from it. */
+#ifndef COMMON_SPEC_H
+#define COMMON_SPEC_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SPEC_NAME_MAX 64
+
+enum spec_combine { SPEC_PRODUCT, SPEC_ZIP };
+enum spec_robots { SPEC_ROBOTS_OBEY, SPEC_ROBOTS_ARCHIVE, SPEC_ROBOTS_IGNORE };
+enum spec_preset { SPEC_POLITE, SPEC_PROBE, SPEC_OWN };
+enum spec_format { SPEC_WARC, SPEC_NONE };
+enum spec_compress { SPEC_GZIP, SPEC_ZSTD, SPEC_PLAIN };
+enum spec_pages { SPEC_KEPT, SPEC_ALL };
+enum spec_redirects { SPEC_INLINE, SPEC_ENQUEUE };
+
+struct spec_text { /* owned bytes, NUL-terminated */
+    char *p;
+    size_t len;
+};
+
+struct spec_texts {
+    struct spec_text *v; /* owned */
+    size_t count;
+};
+
+/* {n} in the template: a list of words or a range, never materialised. */
+struct spec_words {
+    char *name;              /* owned */
+    bool range;
+    int64_t from, to, step;  /* range: from, from+step, ... not beyond to */
+    struct spec_texts words; /* list */
+    uint64_t count;          /* how many values */
+};
+
+/* keep.status: 200 is {200,200}, "2xx" is {200,299}. */
+struct spec_status {
+    uint16_t low, high;
+};
+
+struct job_spec {
+    char name[SPEC_NAME_MAX + 1]; /* empty: the supervisor gives one */
+    struct spec_texts seeds;
+
+    char *template; /* owned; NULL if none */
+    struct spec_words *words;
+    size_t words_count;
+    enum spec_combine combine;
+
+    struct {
+        uint64_t pages, bytes, seconds, pages_per_host; /* 0 = no limit */
+    } limits;
+
+    struct {
+        enum spec_preset preset;
+        uint64_t delay_ms;
+        uint64_t connections_per_host, connections_per_ip; /* 0 = no limit */
+        uint64_t rate_per_s, bytes_per_s, in_flight;       /* 0 = no limit */
+        enum spec_robots robots;
+    } pace;
+
+    struct {
+        char *method;              /* owned; "GET" */
+        struct spec_texts headers; /* "Name: value" each, checked */
+        struct spec_text body;
+        char *user_agent;          /* owned; empty: the daemon's */
+        char *accept_encoding;     /* owned */
+    } request;
+
+    struct {
+        uint64_t dns_ms, connect_ms, tls_ms, first_byte_ms, idle_ms, total_ms; /* 0 = no limit */
+    } timeouts;
+
+    struct {
+        uint64_t attempts, backoff_ms, factor, give_up_s;
+    } retry;
+
+    struct {
+        enum spec_redirects mode;
+        uint64_t max;
+    } redirects;
+
+    uint64_t max_body_bytes; /* 0 = no limit */
+
+    struct {
+        struct spec_status *status; /* owned */
+        size_t status_count;
+        struct spec_texts body_has, body_lacks, mime;
+        uint64_t min_bytes, max_bytes; /* 0 = no limit */
+    } keep;
+
+    struct {
+        enum spec_format format;
+        enum spec_compress compress;
+        enum spec_pages pages;
+        uint64_t rotate_bytes;
+    } store;
+
+    bool dedup, keep_open;
+    int64_t priority;
+};
+
+/* What was wrong: the key's path ("pace.delay_ms"), text for a person, and whether it is merely
+ * not built. */
+struct spec_error {
+    char field[128], message[256], hint[256];
+    bool unsupported;
+};
+
+/* Reads a JSON object. 0, or -EINVAL with ret_error filled and nothing to free. */
+int spec_parse(const json_t *object, struct job_spec *ret_spec, struct spec_error *ret_error);
+void spec_done(struct job_spec *s);
+
+/* The whole specification as JSON with presets resolved: spec_parse() of it gives the same. A
+ * new reference. */
+json_t *spec_json(const struct job_spec *s);
+
+#endif
