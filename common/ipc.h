@@ -29,7 +29,7 @@
     IPC(FILE, ipc_file, S)       /* the job's next WARC file; carries a descriptor */              \
     IPC(REVOKE, ipc_number, S)   /* drop the job's leases, records and files; say REVOKED */       \
     IPC(RESOLVE, ipc_text, S)    /* id = host: look its address up, say ADDR */                    \
-    IPC(DROP, ipc_number, S)     /* id = host: close one idle connection of it */                  \
+    IPC(DROP, ipc_number, S)     /* id = host: close all its idle connections */                    \
     IPC(DRAIN, ipc_number, S)    /* end when no lease is left */                                   \
     IPC(READY, ipc_number, W)    /* id = how many leases it can hold at once */                    \
     IPC(SLOTS, ipc_number, W)    /* the same, changed (memory, a full store queue) */              \

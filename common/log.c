@@ -28,6 +28,12 @@ void log_init(enum log_level most, const char *who)
     root.journald = getenv("JOURNAL_STREAM") != NULL;
 }
 
+void log_to_supervisor(void)
+{
+    root.journald = true;
+    root.who = NULL;
+}
+
 int log_level_parse(const char *name, enum log_level *ret_level)
 {
     for (enum log_level l = LOG_CRIT; l <= LOG_DEBUG; l++)
@@ -72,7 +78,7 @@ static size_t prefix(char *out, size_t cap, enum log_level level, const char *wh
     return (size_t)n;
 }
 
-void log_foreign(enum log_level level, const char *who, const char *text, size_t n)
+static void write_line(enum log_level level, const char *who, const char *text, size_t n)
 {
     if (level > root.most)
         return;
@@ -96,6 +102,17 @@ void log_line(enum log_level level, const char *fmt, ...)
     int n = vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     if (n > 0)
-        log_foreign(level, root.who, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+        write_line(level, root.who, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
     errno = saved;
+}
+
+void log_child_line(const char *who, const char *text, size_t n)
+{
+    enum log_level level = LOG_NOTICE;
+    if (n >= 3 && text[0] == '<' && text[1] >= '0' && text[1] <= '7' && text[2] == '>') {
+        level = text[1] < '2' ? LOG_CRIT : (enum log_level)(text[1] - '0');
+        text += 3;
+        n -= 3;
+    }
+    write_line(level, who, text, n);
 }

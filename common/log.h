@@ -14,14 +14,17 @@ enum log_level { LOG_CRIT = 2, LOG_ERR = 3, LOG_WARNING = 4, LOG_NOTICE = 5, LOG
 /* who: short name put into every line ("worker-0"); may be NULL. Borrowed. */
 void log_init(enum log_level most, const char *who);
 
+/* Lines as a worker writes them for its supervisor: "<N>text", which log_child_line() reads. */
+void log_to_supervisor(void);
+
+/* Passes on a line of a child: text of n bytes without newline. */
+void log_child_line(const char *who, const char *text, size_t n);
+
 /* 0, or -1 if the name is none of crit err warning notice info debug. */
 int log_level_parse(const char *name, enum log_level *ret_level);
 const char *log_level_name(enum log_level level);
 
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-/* A worker's line, passed on by the supervisor: text of n bytes without newline. */
-void log_foreign(enum log_level level, const char *who, const char *text, size_t n);
 
 #define log_crit(...)    log_line(LOG_CRIT, __VA_ARGS__)
 #define log_err(...)     log_line(LOG_ERR, __VA_ARGS__)
