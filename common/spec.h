@@ -31,7 +31,7 @@ struct spec_texts {
 
 /* {n} in the template: a list of words or a range, never materialised. */
 struct spec_words {
-    char *name;              /* owned */
+    char *name; /* owned */
     bool range;
     int64_t from, to, step;  /* range: from, from+step, ... not beyond to */
     struct spec_texts words; /* list */
@@ -47,8 +47,8 @@ struct job_spec {
     char name[SPEC_NAME_MAX + 1]; /* empty: the supervisor gives one */
     struct spec_texts seeds;
 
-    char *template; /* owned; NULL if none */
-    struct spec_words *words;
+    char *template;           /* owned; NULL if none; every {placeholder} has words */
+    struct spec_words *words; /* owned; every one is in the template */
     size_t words_count;
     enum spec_combine combine;
 
@@ -68,13 +68,13 @@ struct job_spec {
         char *method;              /* owned; "GET" */
         struct spec_texts headers; /* "Name: value" each, checked */
         struct spec_text body;
-        char *user_agent;          /* owned; empty: the daemon's */
-        char *accept_encoding;     /* owned */
+        char *user_agent;      /* owned, never NULL; empty: the daemon's */
+        char *accept_encoding; /* owned, never NULL; empty: not sent */
     } request;
 
     struct {
         uint64_t dns_ms, connect_ms, tls_ms, first_byte_ms, idle_ms, total_ms; /* 0 = no limit */
-    } timeouts;
+    } timeouts; /* none above total_ms unless that is 0 */
 
     struct {
         uint64_t attempts, backoff_ms, factor, give_up_s;
@@ -112,12 +112,24 @@ struct spec_error {
     bool unsupported;
 };
 
-/* Reads a JSON object. 0, or -EINVAL with ret_error filled and nothing to free. */
+/* Reads a JSON object (whose reader refuses duplicate keys). 0, or -EINVAL with ret_error filled
+ * and nothing to free. Whether there is a source of URLs is for the caller: lists may come later.
+ */
 int spec_parse(const json_t *object, struct job_spec *ret_spec, struct spec_error *ret_error);
 void spec_done(struct job_spec *s);
 
 /* The whole specification as JSON with presets resolved: spec_parse() of it gives the same. A
  * new reference. */
 json_t *spec_json(const struct job_spec *s);
+
+/* A {placeholder} of the template. {} is the first of the words. */
+struct spec_placeholder {
+    const char *open, *end; /* the { and what follows the } */
+    size_t words;           /* index into s->words */
+};
+
+/* The first one at or behind `from`, which points into s->template; false if there is none. */
+bool spec_placeholder_next(const struct job_spec *s, const char *from,
+                           struct spec_placeholder *ret_placeholder);
 
 #endif
