@@ -238,16 +238,15 @@ char *host_ipv6_write(char *out, const uint8_t ip[16])
 
 static int bracketed_parse(const char *in, size_t n, char *out, struct host *ret_host)
 {
-    uint8_t ip[16];
-    if (n < 2 || in[n - 1] != ']' || host_ipv6_parse(in + 1, n - 2, ip))
+    struct host host = {.ip_family = 6};
+    if (n < 2 || in[n - 1] != ']' || host_ipv6_parse(in + 1, n - 2, host.ip))
         return URL_E_IPV6;
     char *w = out;
     *w++ = '[';
-    w = host_ipv6_write(w, ip);
+    w = host_ipv6_write(w, host.ip);
     *w++ = ']';
-    ret_host->len = (uint32_t)(w - out);
-    ret_host->ip_family = 6;
-    memcpy(ret_host->ip, ip, sizeof ip);
+    host.len = (uint32_t)(w - out);
+    *ret_host = host;
     return 0;
 }
 
@@ -256,8 +255,8 @@ static int opaque_parse(const char *in, size_t n, char *out, struct host *ret_ho
     for (size_t i = 0; i < n; i++)
         if (host_classes[(unsigned char)in[i]] & FORBIDDEN)
             return URL_E_HOST_CHARACTER;
-    ret_host->len = (uint32_t)(percent_encode(out, in, in + n, PERCENT_C0) - out);
-    ret_host->ip_family = 0;
+    char *w = percent_encode(out, in, in + n, PERCENT_C0);
+    *ret_host = (struct host){.len = (uint32_t)(w - out)};
     return 0;
 }
 

@@ -138,7 +138,7 @@ static void copy_authority(struct parser *x)
     u->href = href;
     u->cap = cap;
     memset(u->len + URL_PATH, 0, sizeof u->len - URL_PATH * sizeof *u->len);
-    u->has_query = u->has_fragment = u->opaque_path = false;
+    u->has_query = u->has_fragment = false;
     x->w = href;
     put(x, base->href, base->authority_end);
 }
@@ -148,7 +148,6 @@ static void copy_path(struct parser *x)
     struct url_slice path = url_part(x->base, URL_PATH);
     part_begin(x, URL_PATH);
     put(x, path.p, path.n);
-    x->u->opaque_path = x->base->opaque_path;
 }
 
 /* The reference has no scheme or that of its special base, and starts with no slash. */
