@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/percent.h"
+
 enum {
     TOKEN = 1,  /* methods, field names: RFC 9110 section 5.6.2 */
     TARGET = 2, /* visible ASCII but '#' */
@@ -109,21 +111,12 @@ static void add_default(const struct request *r, struct buf *out, const char *na
         add_field(out, name, value);
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static void add_decoded(struct buf *out, struct request_text t)
 {
     for (size_t i = 0; i < t.len; i++) {
-        int high = t.p[i] == '%' && t.len - i > 2 ? hex_digit(t.p[i + 1]) : -1;
-        int low = high >= 0 ? hex_digit(t.p[i + 2]) : -1;
-        buf_addc(out, low >= 0 ? (char)(high << 4 | low) : t.p[i]);
-        i += low >= 0 ? 2 : 0;
+        int byte = percent_decode(t.p + i, t.p + t.len);
+        buf_addc(out, byte >= 0 ? (char)byte : t.p[i]);
+        i += byte >= 0 ? 2 : 0;
     }
 }
 

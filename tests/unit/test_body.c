@@ -78,12 +78,26 @@ START_TEST(refuses_broken_chunks)
     check_chunked("5;a\rb\r\nhello", HTTP_FAILED, "", "");
     check_chunked("5\r\nhello0\r\n\r\n", HTTP_FAILED, "hello", "");
     check_chunked("5\r\nhello\r0\r\n", HTTP_FAILED, "hello", "");
+    check_chunked("5\r\nhellox0\r\n\r\n", HTTP_FAILED, "hello", "");
     check_chunked("0\r\nA: b\rc\r\n\r\n", HTTP_FAILED, "", "");
     check_chunked("0\r\n\rx", HTTP_FAILED, "", "");
     struct result r = decode(BODY_CHUNKED, 0, "0\r\nA\0\r\n\r\n", 9, 9);
     ck_assert_int_eq(r.verdict, HTTP_FAILED);
     r = decode(BODY_CHUNKED, 0, "1;\0\r\n", 5, 5);
     ck_assert_int_eq(r.verdict, HTTP_FAILED);
+}
+END_TEST
+
+START_TEST(a_failure_is_final)
+{
+    struct body b;
+    struct body_span in = {"x0\r\n\r\n", 6}, payload;
+    body_init(&b, BODY_CHUNKED, 0);
+    ck_assert_int_eq(body_next(&b, &in, &payload), HTTP_FAILED);
+    in = (struct body_span){"0\r\n\r\n", 5};
+    ck_assert_int_eq(body_next(&b, &in, &payload), HTTP_FAILED);
+    ck_assert_int_eq(body_end(&b), HTTP_FAILED);
+    ck_assert_int_eq(b.failure, REASON_BAD_RESPONSE);
 }
 END_TEST
 
@@ -179,7 +193,7 @@ START_TEST(the_end_of_the_connection_completes_only_bodies_without_length)
 }
 END_TEST
 
-UNIT_TESTS("body", takes_chunks_off_however_they_are_cut, refuses_broken_chunks,
+UNIT_TESTS("body", takes_chunks_off_however_they_are_cut, refuses_broken_chunks, a_failure_is_final,
            takes_sizes_of_63_bits, takes_16_kib_of_extensions_in_the_whole_body,
            takes_16_kib_of_trailers, counts_known_lengths_and_leaves_the_rest,
            the_end_of_the_connection_completes_only_bodies_without_length)
