@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Turns finished exchanges into WARC records and appends them to the job's current file, on a
  * thread of its own. Captures of one job are written in the order they are put; `done` is called
- * on the loop, in that order.
+ * on the loop, in that order, never from within store_put().
  *
- * A file comes from the supervisor with store_file(). The store moves to a newly arrived file
- * between two captures and tells `left` for the old one. A short or failed write: every capture of
- * that file not yet written gets `err`, the file is never written again. */
+ * A file comes from the supervisor with store_file(). Captures put after it go there; when those
+ * before it are written, `left` is told for the old one. Captures of a job that has no file wait.
+ * Rotation is the supervisor's: it sees each capture's `end`. It also bounds how many files are
+ * open, because what is closed here cannot be opened again.
+ *
+ * A file ends in one of three ways: `left`; a write to it failed (captures of it with `err`, see
+ * there); store_revoke(). */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
@@ -18,61 +22,82 @@
 
 struct store;
 
-/* One exchange; embedded in or owned by its fetch until done. All buffers are the capture's. */
-struct capture {
-    struct list link;
-    uint32_t job;
-    uint64_t lease;          /* for the blame cell */
-    const char *url;         /* canonical; borrowed until done */
-    uint32_t url_len;
-    const char *ip;          /* text of the peer's address; borrowed until done */
-    int64_t wall_ns;         /* when the request began: WARC-Date of all its records */
-    struct buf request;      /* bytes as sent */
-    struct buf response;     /* bytes as received: head, then body with its transfer coding */
-    uint8_t payload_sha1[20]; /* of the body, transfer coding removed; of what is stored */
-    bool has_payload;        /* payload_sha1 is set */
-    const char *truncated;   /* NULL, "length", "time" or "disconnect" */
-    bool page;               /* false: write no record (dropped, format none), only keep order */
+#define STORE_QUEUE_BYTES (64 << 20) /* beyond it fetches wait before they put more */
 
-    uint32_t file;           /* out: 0 if no record was written */
-    const char *file_name;   /* out: final name; borrowed from the store until the file is left */
-    uint64_t offset, end;    /* out: from the response record's first byte; to the last one's end */
-    uint64_t length;         /* out: bytes of the response record */
-    int err;                 /* out: 0 or -errno: nothing of it is to be believed */
-    void (*done)(struct capture *c);
+/* What travels between loop and thread; the first member of everything that does. */
+struct store_link {
+    struct list list;
+    uint8_t kind;
 };
 
-/* What warcinfo records say. Strings are copied. */
+/* One exchange; embedded in or owned by its fetch until done. All buffers are the capture's. From
+ * store_put() until `done` it belongs to the store. */
+struct capture {
+    struct store_link link; /* the store's */
+    uint32_t job;
+    uint64_t lease;  /* for the blame cell */
+    const char *url; /* canonical; borrowed until done */
+    uint32_t url_len;
+    const char *ip;           /* text of the peer's address, or NULL; borrowed until done */
+    int64_t wall_ns;          /* when the request began: WARC-Date of all its records */
+    struct buf request;       /* bytes as sent */
+    struct buf response;      /* bytes as received: head, then body with its transfer coding */
+    uint8_t payload_sha1[20]; /* of the body, transfer coding removed; of what is stored */
+    bool has_payload;         /* payload_sha1 is set */
+    bool page;                /* false: write no record (dropped, format none), only keep order */
+    const char *truncated;    /* NULL, "length", "time" or "disconnect" */
+
+    uint32_t file;         /* out: 0 if no record was written */
+    const char *file_name; /* out: final name; borrowed from the store until the file has ended */
+    uint64_t offset, end;  /* out: from the response record's first byte; to the request's end */
+    uint64_t length;       /* out: bytes of the response record */
+    int err; /* out: 0; -ECANCELED: revoked or the job is gone; else -errno: the write to `file`
+                failed, which is never written again (no `left` for it). Nothing of it is to be
+                believed then */
+    void (*done)(struct capture *c);
+
+    struct store_job_state *state; /* the store's from here on */
+    uint32_t epoch;
+    size_t queued_bytes;
+    size_t made_at, made_bytes;
+};
+
+/* What warcinfo records say. Strings are copied; they may be NULL. */
 struct store_job {
     uint32_t job;
-    bool gzip;               /* one member per record */
-    uint64_t rotate_bytes;   /* ask for the next file beyond this */
+    bool gzip; /* one member per record */
     const char *software, *operator_contact, *robots, *user_agent, *job_name;
 };
 
 struct store_ops {
-    /* The job needs a (further) file: rotation is due or its first capture waits. */
+    /* The file is closed and complete: never written again. */
     void (*left)(void *owner, uint32_t job, uint32_t file);
 };
 
 /* blame: a cell of the stats block, set to the lease whose record is being made. */
 struct store *store_new(struct ev_loop *loop, const struct store_ops *ops, void *owner,
                         volatile uint64_t *blame);
+
+/* Writes what was put and can be written; calls back nothing any more. */
 void store_free(struct store *s);
 
+/* Before the job's first file or capture. A second time: takes the new values for files to come. */
 void store_job(struct store *s, const struct store_job *job);
+
+/* The job's files are left; captures that wait for a file get -ECANCELED. */
 void store_job_gone(struct store *s, uint32_t job);
 
-/* take_fd: O_APPEND. name: final name, copied. */
+/* take_fd: O_APPEND. name: final name, copied. Of an unknown job: closed, nothing told. */
 void store_file(struct store *s, uint32_t job, uint32_t file, const char *name, int take_fd);
 
+/* Of an unknown job: done with -ECANCELED. */
 void store_put(struct store *s, struct capture *c);
 
-/* Drops the job's waiting captures (their `done` is called with err -ECANCELED) and closes its files; `then`
- * is called on the loop when the thread has let go of them. */
+/* Drops what was put of the job (`done` with -ECANCELED, also where it was written already) and
+ * closes its files; then, on the loop, `then`. What is put afterwards waits for a new file. */
 void store_revoke(struct store *s, uint32_t job, void (*then)(void *owner, uint32_t job));
 
-/* Bytes of captures put and not yet done; above 64 MiB fetches wait before they put more. */
+/* Bytes of captures put and not yet done. */
 uint64_t store_queued_bytes(const struct store *s);
 
 #endif

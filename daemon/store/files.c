@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* All records of a batch lie in one buffer, in the order they were made. A file's captures know
+ * their piece of it; pieces that touch are written as one:
+ *
+ *     out:   [ a1 | a2 | b1 | a3 ]      a: writev(a1+a2, a3)      b: writev(b1)
+ *
+ * A write is never repeated: one that was short ends the file. What lies wholly before the cut is
+ * written, the rest is not. */
+#include "daemon/store/files.h"
+
+#include <errno.h>
+#include <libdeflate.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/xalloc.h"
+
+/* Level 1: 6 us for a page of 1 KiB and 47 for one of 20 KiB, where level 6 takes 9 and 103 and
+ * saves a hundredth. */
+#define GZIP_LEVEL 1
+
+#define KEEP_BYTES (4 << 20) /* a buffer grown beyond this is given back */
+#define PIECES     64        /* of one writev */
+
+void batch_init(struct batch *b)
+{
+    *b = (struct batch){0};
+    b->gzip = libdeflate_alloc_compressor(GZIP_LEVEL);
+    if (!b->gzip) {
+        log_crit("out of memory for a compressor");
+        abort();
+    }
+    warc_ids_init(&b->ids);
+    list_init(&b->files);
+}
+
+void batch_done(struct batch *b)
+{
+    libdeflate_free_compressor(b->gzip);
+    buf_done(&b->out);
+    buf_done(&b->record);
+}
+
+/* Puts the record behind the others, as a gzip member of its own if so asked. */
+static void batch_take_record(struct batch *b, bool gzip)
+{
+    if (!gzip) {
+        buf_add(&b->out, buf_data(&b->record), buf_len(&b->record));
+    } else {
+        size_t n = buf_len(&b->record), bound = libdeflate_gzip_compress_bound(b->gzip, n);
+        char *to = buf_reserve(&b->out, bound);
+        buf_grew(&b->out, libdeflate_gzip_compress(b->gzip, buf_data(&b->record), n, to, bound));
+    }
+    buf_clear(&b->record);
+}
+
+static void file_begin(struct batch *b, struct store_file *f, const struct store_job *job)
+{
+    const struct warc_info info = {.file_name = f->name,
+                                   .software = job->software,
+                                   .operator_contact = job->operator_contact,
+                                   .robots = job->robots,
+                                   .user_agent = job->user_agent,
+                                   .job_name = job->job_name};
+    off_t end = lseek(f->fd, 0, SEEK_END);
+    f->made_end = f->written_end = end > 0 ? (uint64_t)end : 0;
+    f->begun = true;
+    warc_ids_next(&b->ids, &f->info);
+    warc_add_info(&b->record, &info, &f->info, clock_wall_ns());
+    batch_take_record(b, job->gzip);
+}
+
+static void capture_records(struct batch *b, const struct warc_id *info, bool gzip,
+                            struct capture *c)
+{
+    struct warc_exchange x = {.url = c->url,
+                              .url_len = c->url_len,
+                              .ip = c->ip,
+                              .wall_ns = c->wall_ns,
+                              .payload_sha1 = c->has_payload ? c->payload_sha1 : NULL,
+                              .truncated = c->truncated,
+                              .info = *info};
+    warc_ids_next(&b->ids, &x.response);
+    warc_ids_next(&b->ids, &x.request);
+    size_t start = buf_len(&b->out);
+    warc_add_response(&b->record, &x, buf_data(&c->response), buf_len(&c->response));
+    batch_take_record(b, gzip);
+    c->length = buf_len(&b->out) - start;
+    warc_add_request(&b->record, &x, buf_data(&c->request), buf_len(&c->request));
+    batch_take_record(b, gzip);
+}
+
+void batch_add_empty(struct batch *b, struct store_file *f, struct capture *c)
+{
+    c->made_bytes = 0;
+    list_add_tail(&f->made, &c->link.list);
+    if (list_empty(&f->in_batch))
+        list_add_tail(&b->files, &f->in_batch);
+}
+
+void batch_add(struct batch *b, struct store_file *f, const struct store_job *job,
+               struct capture *c)
+{
+    size_t at = buf_len(&b->out);
+    batch_add_empty(b, f, c);
+    if (!f->begun)
+        file_begin(b, f, job);
+    c->offset = f->made_end + (buf_len(&b->out) - at);
+    capture_records(b, &f->info, job->gzip, c);
+    c->made_at = at;
+    c->made_bytes = buf_len(&b->out) - at;
+    c->file = f->file;
+    c->file_name = f->name;
+    f->made_end += c->made_bytes;
+    c->end = f->made_end;
+}
+
+/* False: the file has failed. */
+static bool file_write(struct store_file *f, const struct iovec *pieces, int count)
+{
+    size_t total = 0;
+    for (int i = 0; i < count; i++)
+        total += pieces[i].iov_len;
+    ssize_t n;
+    do
+        n = total ? writev(f->fd, pieces, count) : 0;
+    while (n < 0 && errno == EINTR);
+    f->written_end += n > 0 ? (uint64_t)n : 0;
+    if (n < 0)
+        f->err = -errno;
+    else if ((size_t)n < total)
+        f->err = -ENOSPC;
+    return !f->err;
+}
+
+static void file_write_made(struct batch *b, struct store_file *f)
+{
+    struct iovec pieces[PIECES];
+    int count = 0;
+    list_each(it, &f->made)
+    {
+        const struct capture *c = list_of(it, struct capture, link.list);
+        char *from = buf_data(&b->out) + c->made_at;
+        if (!c->made_bytes)
+            continue;
+        if (count && (char *)pieces[count - 1].iov_base + pieces[count - 1].iov_len == from) {
+            pieces[count - 1].iov_len += c->made_bytes;
+            continue;
+        }
+        if (count == PIECES && !file_write(f, pieces, count))
+            return;
+        count %= PIECES;
+        pieces[count++] = (struct iovec){from, c->made_bytes};
+    }
+    file_write(f, pieces, count);
+}
+
+void batch_write(struct batch *b, struct list *out)
+{
+    list_each_safe(link, next_link, &b->files)
+    {
+        struct store_file *f = list_of(link, struct store_file, in_batch);
+        file_write_made(b, f);
+        list_each_safe(it, next, &f->made)
+        {
+            struct capture *c = list_of(it, struct capture, link.list);
+            if (c->made_bytes && c->end > f->written_end)
+                c->err = f->err;
+            list_del(it);
+            list_add_tail(out, it);
+        }
+        list_del(link);
+    }
+    buf_clear(&b->out);
+    if (b->out.cap > KEEP_BYTES)
+        buf_done(&b->out);
+    if (b->record.cap > KEEP_BYTES)
+        buf_done(&b->record);
+}
+
+void file_close(struct store_file *f)
+{
+    if (f->fd >= 0)
+        close(f->fd);
+    f->fd = -1;
+}
+
+void file_free(struct store_file *f)
+{
+    file_close(f);
+    free(f->name);
+    free(f);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* WARC files being appended to, and the records made for them but not yet written. The store
+ * thread's; nothing here knows the loop.
+ *
+ *     capture ─▶ batch_add: records into one buffer ─▶ batch_write: one writev per file ─▶ out */
+#ifndef STORE_FILES_H
+#define STORE_FILES_H
+
+#include "daemon/store/store.h"
+#include "daemon/store/warc.h"
+
+struct libdeflate_compressor;
+
+#define BATCH_BYTES (256 << 10) /* made before it must be written */
+
+/* Sends the file back to the loop as a link; owned by the thread until then. */
+struct store_file {
+    struct store_link link;
+    struct store_job_state *state; /* the job; not looked into here */
+    uint32_t job, file, epoch;
+    int fd;               /* owned; -1 closed */
+    char *name;           /* owned */
+    uint64_t made_end;    /* file offset behind all that was made */
+    uint64_t written_end; /* file offset behind all that was written */
+    int err;              /* -errno of the write that failed: never written again */
+    bool begun;           /* has its warcinfo record */
+    bool tell_left;
+    struct warc_id info;
+    struct list made; /* captures, in order; some without a record */
+    struct list in_batch;
+};
+
+struct batch {
+    struct buf out;    /* records made */
+    struct buf record; /* one record before its compression */
+    struct libdeflate_compressor *gzip;
+    struct warc_ids ids;
+    struct list files; /* those with captures in `made` */
+};
+
+void batch_init(struct batch *b);
+void batch_done(struct batch *b);
+
+/* Makes the capture's records; the first of a file after its warcinfo record, whose contents are
+ * `job` and `f`. Sets the capture's file, offset, end and length. */
+void batch_add(struct batch *b, struct store_file *f, const struct store_job *job,
+               struct capture *c);
+
+/* The capture has no record but keeps its place behind those of the file. */
+void batch_add_empty(struct batch *b, struct store_file *f, struct capture *c);
+
+/* Writes what was made, to all files; moves all captures to `out`, with `err` where they are not
+ * wholly written. A file whose write failed has `err` then. */
+void batch_write(struct batch *b, struct list *out);
+
+void file_close(struct store_file *f);
+void file_free(struct store_file *f);
+
+#endif
