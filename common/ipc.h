@@ -24,7 +24,7 @@
 #define IPC_MESSAGES(IPC)                                                                          \
     IPC(CONF, ipc_text, S)       /* JSON: what the worker needs of the configuration; first */    \
     IPC(JOB, ipc_text, S)        /* id, specification as JSON; before its first lease or file */  \
-    IPC(JOB_GONE, ipc_number, S) /* no lease of this job will come any more */                     \
+    IPC(JOB_GONE, ipc_number, S) /* no lease of this job will come any more: say LEFT for its file */ \
     IPC(LEASE, ipc_lease, S)     /* fetch this URL */                                              \
     IPC(FILE, ipc_file, S)       /* the job's next WARC file; carries a descriptor */              \
     IPC(REVOKE, ipc_number, S)   /* drop the job's leases, records and files; say REVOKED */       \
@@ -40,7 +40,7 @@
     IPC(RETRY, ipc_end, W)       /* failed, and another attempt is worth it; nothing stored */     \
     IPC(NOCONN, ipc_end, W)      /* the kept connection is gone: nothing was sent, turn returned */ \
     IPC(WFAIL, ipc_end, W)       /* its record could not be written; the file is finished with */  \
-    IPC(LEFT, ipc_number, W)     /* id = file: never written again */                              \
+    IPC(LEFT, ipc_number, W)     /* id = job << 32 | file: never written again */                   \
     IPC(REVOKED, ipc_number, W)  /* id = job */                                                    \
     IPC(ADDR, ipc_addr, W)       /* answer to RESOLVE */                                           \
     IPC(IDLE_GONE, ipc_number, W) /* id = host: one of its idle connections cannot be used */      \
