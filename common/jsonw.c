@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-/* Length of the well-formed UTF-8 sequence at s (RFC 3629), 0 if it is none. */
-static size_t utf8_sequence(const unsigned char *s, size_t n)
+size_t jsonw_utf8_sequence(const char *text, size_t n)
 {
+    const unsigned char *s = (const unsigned char *)text;
     if (s[0] < 0x80)
         return 1;
     size_t len = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
@@ -52,7 +52,7 @@ void jsonw_string(struct buf *b, const char *s, size_t n)
         } else if (*p < 0x20 || *p == 0x7f) {
             add_control(b, *p++);
         } else {
-            size_t len = utf8_sequence(p, (size_t)(end - p));
+            size_t len = jsonw_utf8_sequence((const char *)p, (size_t)(end - p));
             buf_add(b, len ? (const char *)p : "\xef\xbf\xbd", len ? len : 3);
             p += len ? len : 1;
         }

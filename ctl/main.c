@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-int main(void)
+#include "ctl/ctl.h"
+
+int main(int argc, char **argv)
 {
-    return 0;
+    return ctl_main(argc, argv);
 }

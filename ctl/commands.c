@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+#include "ctl/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/suggest.h"
+#include "ctl/exits.h"
+#include "ctl/jobflags.h"
+#include "ctl/say.h"
+
+#define RUN_YES(name) cmd_##name
+#define RUN_NO(name)  NULL
+
+static const struct command commands[] = {
+#define COMMAND(name, arguments, op, level, built, help)                                           \
+    {#name, arguments, op, #level, help, RUN_##built(name)},
+#include "common/commands.def"
+#undef COMMAND
+};
+
+#define COMMAND_COUNT (sizeof commands / sizeof *commands)
+
+const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (!strcmp(commands[i].name, name))
+            return &commands[i];
+    return NULL;
+}
+
+const char *command_near(const char *name)
+{
+    struct suggest near;
+    suggest_init(&near, name);
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        suggest_offer(&near, commands[i].name, commands[i].name);
+    return suggest_answer(&near);
+}
+
+static void help_list(void)
+{
+    puts("crawlctl [-s SOCKET] [-o table|wide|json|jsonl|csv] [--json] [-q] [--reply-timeout DUR]\n"
+         "         [--color auto|always|never] COMMAND ...\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (commands[i].run)
+            printf("  %-9s %s\n", commands[i].name, commands[i].help);
+    fputs("\nnot built yet:", stdout);
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (!commands[i].run)
+            printf(" %s", commands[i].name);
+    puts("\n\nThe socket is -s, else $CRAWLCTL_SOCKET, else " CTL_SOCKET ".\n"
+         "Exit codes: 0 ok, 1 failed, 2 usage, 3 no daemon, 4 not found, 5 denied, 6 wrong state,\n"
+         "7 protocol mismatch, 124 timed out, 130 interrupted.");
+}
+
+void command_help(const struct command *command)
+{
+    if (!command) {
+        help_list();
+        return;
+    }
+    printf("crawlctl %s %s\n\n%s%s\n", command->name, command->arguments, command->help,
+           command->run ? "" : " (not built yet)");
+    if (strstr(command->arguments, "JOB FLAGS") && command->run)
+        jobflags_help();
+}
+
+int cmd_help(struct ctl *ctl, int argc, char **argv)
+{
+    int r = ctl_args(ctl, NULL, 0, 1, &argc, argv);
+    if (r)
+        return r;
+    const struct command *command = argc ? command_find(argv[0]) : NULL;
+    if (argc && !command) {
+        say_error("no command %s", argv[0]);
+        const char *near = command_near(argv[0]);
+        say_hint(near ? "did you mean %s?" : "crawlctl help lists them%s", near ?: "");
+        return EXIT_USAGE;
+    }
+    command_help(command);
+    return 0;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* Lines are found in one buffer that is refilled by read(2). A line longer than INPUT_LINE_MAX is
+ * given out cut, as not good, and the rest of it is skipped. */
+#include "ctl/input.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/jsonw.h"
+#include "ctl/exits.h"
+#include "ctl/say.h"
+#include "ctl/signals.h"
+
+#define READ_BYTES (256 * 1024)
+
+int input_open(struct input *in, const char *path)
+{
+    *in = (struct input){.fd = STDIN_FILENO};
+    if (!strcmp(path, "-"))
+        return 0;
+    in->fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (in->fd >= 0)
+        return 0;
+    say_error("cannot read %s: %s", path, strerror(errno));
+    return errno == ENOENT ? EXIT_NOT_FOUND : EXIT_FAILED;
+}
+
+void input_done(struct input *in)
+{
+    if (in->fd > STDIN_FILENO)
+        close(in->fd);
+    buf_done(&in->buf);
+    in->fd = -1;
+}
+
+static int refill(struct input *in)
+{
+    struct pollfd p = {.fd = in->fd, .events = POLLIN};
+    int n = poll(&p, 1, 100);
+    if (n < 0)
+        return errno == EINTR ? -EAGAIN : -errno;
+    if (!n)
+        return -EAGAIN;
+    ssize_t got = read(in->fd, buf_reserve(&in->buf, READ_BYTES), READ_BYTES);
+    if (got < 0)
+        return errno == EINTR ? -EAGAIN : -errno;
+    buf_grew(&in->buf, (size_t)got);
+    in->eof = !got;
+    return 0;
+}
+
+bool input_is_text(const char *s, size_t n)
+{
+    for (size_t i = 0; i < n;) {
+        if (s[i] > 0) {
+            i++;
+            continue;
+        }
+        size_t len = s[i] ? jsonw_utf8_sequence(s + i, n - i) : 0;
+        if (!len)
+            return false;
+        i += len;
+    }
+    return true;
+}
+
+static struct line line_of(struct input *in, size_t len, bool whole)
+{
+    const char *p = buf_data(&in->buf);
+    if (len && p[len - 1] == '\r' && whole)
+        len--;
+    bool fits = whole && len <= INPUT_LINE_MAX;
+    if (len > INPUT_LINE_MAX)
+        len = INPUT_LINE_MAX;
+    return (struct line){p, len, in->line_count, fits && input_is_text(p, len)};
+}
+
+/* Consumes a line from the buffer if there is one: 1 and the line, else 0. */
+static int take_line(struct input *in, struct line *ret_line)
+{
+    for (;;) {
+        size_t len = buf_len(&in->buf);
+        char *p = buf_data(&in->buf), *end = len ? memchr(p, '\n', len) : NULL;
+        if (!end && len <= INPUT_LINE_MAX + 1 && !(in->eof && len))
+            return 0;
+        size_t taken = end ? (size_t)(end - p) : len;
+        bool rest = in->skipping;
+        in->skipping = !end;
+        if (!rest)
+            in->line_count++;
+        *ret_line = line_of(in, taken, end || in->eof);
+        buf_consume(&in->buf, taken + (end ? 1 : 0));
+        if (!rest && ret_line->len)
+            return 1;
+    }
+}
+
+int input_next(struct input *in, struct line *ret_line)
+{
+    while (!take_line(in, ret_line)) {
+        if (in->eof)
+            return 0;
+        int r = refill(in);
+        if (r)
+            return r;
+    }
+    return 1;
+}
+
+/* input_next() that waits. */
+static int next_waiting(struct input *in, struct line *ret_line)
+{
+    int r;
+    while ((r = input_next(in, ret_line)) == -EAGAIN && !signals_interrupted())
+        ;
+    return r;
+}
+
+int input_words(const char *path, struct buf *ret_text)
+{
+    struct input in;
+    struct line line;
+    int n, r = input_open(&in, path);
+    while (!r && (n = next_waiting(&in, &line)) != 0) {
+        if (n < 0) {
+            say_error("cannot read %s: %s", path, strerror(-n));
+            r = n == -EAGAIN ? EXIT_INTERRUPTED : EXIT_FAILED;
+        } else if (!line.good) {
+            say_error("%s line %llu: not a word of at most %d bytes of UTF-8", path,
+                      (unsigned long long)line.number, INPUT_LINE_MAX);
+            r = EXIT_USAGE;
+        } else {
+            buf_add(ret_text, line.p, line.len);
+            buf_addc(ret_text, '\n');
+        }
+    }
+    input_done(&in);
+    if (r)
+        buf_done(ret_text);
+    return r;
+}
+
+int input_json(const char *path, json_t **ret_object)
+{
+    struct input in;
+    json_error_t error;
+    int r = input_open(&in, path);
+    if (r)
+        return r;
+    json_t *value = json_loadfd(in.fd, JSON_REJECT_DUPLICATES, &error);
+    input_done(&in);
+    if (json_is_object(value)) {
+        *ret_object = value;
+        return 0;
+    }
+    if (value)
+        say_error("%s: not a JSON object", path);
+    else
+        say_error("%s:%d: %s", path, error.line, error.text);
+    json_decref(value);
+    return EXIT_USAGE;
+}

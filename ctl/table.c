@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#include "ctl/table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/xalloc.h"
+#include "ctl/text.h"
+
+struct table {
+    size_t columns, count, cap; /* columns of a row; cells; room for cells */
+    char **cells;               /* owned, each */
+    size_t *width;              /* owned; of each column */
+    bool *right;                /* owned */
+};
+
+struct table *table_new(size_t columns)
+{
+    struct table *t = xcalloc(1, sizeof *t);
+    t->columns = columns;
+    t->width = xcalloc(columns, sizeof *t->width);
+    t->right = xcalloc(columns, sizeof *t->right);
+    return t;
+}
+
+void table_free(struct table *t)
+{
+    if (!t)
+        return;
+    for (size_t i = 0; i < t->count; i++)
+        free(t->cells[i]);
+    free(t->cells);
+    free(t->width);
+    free(t->right);
+    free(t);
+}
+
+void table_cell(struct table *t, const char *text)
+{
+    if (t->count == t->cap) {
+        t->cap = t->cap ? t->cap * 2 : 64;
+        t->cells = xrealloc(t->cells, t->cap * sizeof *t->cells);
+    }
+    size_t column = t->count % t->columns, width = text_columns(text);
+    if (width > t->width[column])
+        t->width[column] = width;
+    t->cells[t->count++] = xstrdup(text);
+}
+
+void table_right(struct table *t, size_t column)
+{
+    t->right[column] = true;
+}
+
+void table_print(const struct table *t)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        size_t column = i % t->columns;
+        bool last = column + 1 == t->columns;
+        int pad = (int)(t->width[column] - text_columns(t->cells[i]));
+        if (t->right[column])
+            printf("%*s%s", pad, "", t->cells[i]);
+        else
+            printf("%s%*s", t->cells[i], last ? 0 : pad, "");
+        fputs(last ? "\n" : "  ", stdout);
+    }
+}
