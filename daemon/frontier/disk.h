@@ -20,7 +20,7 @@ struct disk_op {
 
 struct disk *disk_new(struct ev_loop *loop);
 
-/* Waits for the op that runs, drops none: ops not begun are run first. */
+/* Drops nothing: what was asked is run, and every done() called, before it returns. */
 void disk_free(struct disk *d);
 
 void disk_ask(struct disk *d, struct disk_op *op);
