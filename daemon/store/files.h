@@ -31,9 +31,9 @@ struct store_file {
 };
 
 struct batch {
-    struct buf out;    /* records made */
-    struct buf record; /* one record before its compression */
-    struct libdeflate_compressor *gzip;
+    struct buf out;                                   /* records made */
+    struct buf record;                                /* one record before its compression */
+    struct libdeflate_compressor *gzip, *gzip_stored; /* compressing; only framing */
     struct warc_ids ids;
     struct list files; /* those with captures in `made` */
 };
