@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* The template is cut once into pieces of literal text, each followed by at most one placeholder.
+ * An index is a number whose digits are the positions in the lists: the last placeholder's list
+ * is the lowest digit. A list named twice has one digit. */
+#include "daemon/frontier/generator.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/xalloc.h"
+
+struct piece {
+    const char *text; /* borrowed from the template */
+    size_t len;
+    int list;         /* index into spec->words, -1 none */
+};
+
+struct generator {
+    const struct job_spec *spec;
+    struct piece *pieces; /* owned */
+    size_t pieces_count;
+    size_t *digits;       /* owned; lists used, lowest digit first */
+    size_t digits_count;
+    uint64_t count;
+};
+
+static int find_list(const struct job_spec *spec, const char *name, size_t len)
+{
+    if (!len)
+        return spec->words_count ? 0 : -1;
+    for (size_t i = 0; i < spec->words_count; i++)
+        if (strlen(spec->words[i].name) == len && !memcmp(spec->words[i].name, name, len))
+            return (int)i;
+    return -1;
+}
+
+/* A brace that names no list is literal text. */
+static void cut_template(struct generator *g)
+{
+    const char *from = g->spec->template, *p = from;
+    for (;;) {
+        const char *open = strchr(p, '{'), *close = open ? strchr(open, '}') : NULL;
+        int list = close ? find_list(g->spec, open + 1, (size_t)(close - open - 1)) : -1;
+        if (close && list < 0) {
+            p = open + 1;
+            continue;
+        }
+        struct piece *piece;
+        g->pieces = xrealloc(g->pieces, (g->pieces_count + 1) * sizeof *g->pieces);
+        piece = &g->pieces[g->pieces_count++];
+        *piece = (struct piece){.text = from, .list = list};
+        piece->len = close ? (size_t)(open - from) : strlen(from);
+        if (!close)
+            return;
+        from = p = close + 1;
+    }
+}
+
+static bool has_digit(const struct generator *g, size_t list)
+{
+    for (size_t i = 0; i < g->digits_count; i++)
+        if (g->digits[i] == list)
+            return true;
+    return false;
+}
+
+static void find_digits(struct generator *g)
+{
+    g->digits = xcalloc(g->spec->words_count + 1, sizeof *g->digits);
+    for (size_t i = g->pieces_count; i-- > 0;)
+        if (g->pieces[i].list >= 0 && !has_digit(g, (size_t)g->pieces[i].list))
+            g->digits[g->digits_count++] = (size_t)g->pieces[i].list;
+}
+
+static uint64_t count_all(const struct generator *g)
+{
+    uint64_t count = g->digits_count ? UINT64_MAX : 1, product = 1;
+    for (size_t i = 0; i < g->digits_count; i++) {
+        uint64_t n = g->spec->words[g->digits[i]].count;
+        count = n < count ? n : count;
+        if (__builtin_mul_overflow(product, n, &product))
+            product = UINT64_MAX;
+    }
+    return g->spec->combine == SPEC_ZIP ? count : product;
+}
+
+struct generator *generator_new(const struct job_spec *spec)
+{
+    if (!spec->template)
+        return NULL;
+    struct generator *g = xcalloc(1, sizeof *g);
+    g->spec = spec;
+    cut_template(g);
+    find_digits(g);
+    g->count = count_all(g);
+    return g;
+}
+
+void generator_free(struct generator *g)
+{
+    if (!g)
+        return;
+    free(g->pieces);
+    free(g->digits);
+    free(g);
+}
+
+uint64_t generator_count(const struct generator *g)
+{
+    return g->count;
+}
+
+/* Position of URL i in the list. */
+static uint64_t position(const struct generator *g, size_t list, uint64_t i)
+{
+    if (g->spec->combine == SPEC_ZIP)
+        return i;
+    for (size_t d = 0; g->digits[d] != list; d++)
+        i /= g->spec->words[g->digits[d]].count;
+    return i % g->spec->words[list].count;
+}
+
+static void add_value(const struct spec_words *w, uint64_t at, struct buf *out)
+{
+    if (w->range)
+        buf_addf(out, "%lld", (long long)(w->from + (int64_t)at * w->step));
+    else
+        buf_add(out, w->words.v[at].p, w->words.v[at].len);
+}
+
+void generator_url(const struct generator *g, uint64_t i, struct buf *out)
+{
+    for (size_t k = 0; k < g->pieces_count; k++) {
+        const struct piece *p = &g->pieces[k];
+        buf_add(out, p->text, p->len);
+        if (p->list >= 0)
+            add_value(&g->spec->words[p->list], position(g, (size_t)p->list, i), out);
+    }
+}
