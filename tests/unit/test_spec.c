@@ -242,9 +242,8 @@ static const struct refusal {
     {"{\"dedup\": 1}", "dedup", "must be true or false", ""},
 };
 
-START_TEST(what_is_wrong_is_refused_with_path_reason_and_hint)
+static void check_refusal(const struct refusal *t)
 {
-    const struct refusal *t = &refusals[_i];
     struct job_spec s;
     struct spec_error e = {0};
     ck_assert_msg(parse(t->text, &s, &e) == -EINVAL, "%s", t->text);
@@ -252,6 +251,12 @@ START_TEST(what_is_wrong_is_refused_with_path_reason_and_hint)
     ck_assert_msg(strstr(e.message, t->message) != NULL, "%s: %s", t->text, e.message);
     ck_assert_msg(*t->hint ? strstr(e.hint, t->hint) != NULL : 1, "%s: %s", t->text, e.hint);
     ck_assert(!e.unsupported);
+}
+
+START_TEST(what_is_wrong_is_refused_with_path_reason_and_hint)
+{
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+        check_refusal(&refusals[i]);
 }
 END_TEST
 
@@ -298,9 +303,8 @@ static const struct unbuilt {
     {"{\"keep\": {\"body_matches\": []}, \"priority\": 0, \"recrawl\": {\"every_s\": 0}}", NULL},
 };
 
-START_TEST(what_is_not_built_is_refused_as_unsupported_unless_switched_off)
+static void check_unbuilt(const struct unbuilt *t)
 {
-    const struct unbuilt *t = &unbuilt[_i];
     struct job_spec s;
     struct spec_error e = {0};
     int r = parse(t->text, &s, &e);
@@ -313,6 +317,12 @@ START_TEST(what_is_not_built_is_refused_as_unsupported_unless_switched_off)
     ck_assert_str_eq(e.field, t->field);
     ck_assert_msg(strstr(e.message, "not built yet") != NULL, "%s", e.message);
     ck_assert(e.unsupported);
+}
+
+START_TEST(what_is_not_built_is_refused_as_unsupported_unless_switched_off)
+{
+    for (size_t i = 0; i < sizeof unbuilt / sizeof *unbuilt; i++)
+        check_unbuilt(&unbuilt[i]);
 }
 END_TEST
 
@@ -382,33 +392,12 @@ START_TEST(every_counter_and_reason_has_a_name_of_its_own_and_help)
 }
 END_TEST
 
-static Suite *suite(void)
-{
-    Suite *s = suite_create("spec");
-    TCase *c = tcase_create("spec");
-    tcase_add_test(c, an_empty_specification_has_the_defaults);
-    tcase_add_test(c, presets_set_many_keys_and_single_keys_override_them);
-    tcase_add_test(c, the_total_timeout_clips_the_others);
-    tcase_add_test(c, its_json_read_again_gives_the_same);
-    tcase_add_test(c, every_built_key_is_in_the_json_of_a_full_specification);
-    tcase_add_test(c, placeholders_are_found_in_order);
-    tcase_add_loop_test(c, what_is_wrong_is_refused_with_path_reason_and_hint, 0,
-                        sizeof refusals / sizeof *refusals);
-    tcase_add_loop_test(c, what_is_not_built_is_refused_as_unsupported_unless_switched_off, 0,
-                        sizeof unbuilt / sizeof *unbuilt);
-    tcase_add_test(c, robots_obey_is_refused_with_the_way_out);
-    tcase_add_test(c, errors_are_cut_between_characters);
-    tcase_add_test(c, every_row_is_whole_and_its_default_lies_in_its_bounds);
-    tcase_add_test(c, every_counter_and_reason_has_a_name_of_its_own_and_help);
-    suite_add_tcase(s, c);
-    return s;
-}
-
-int main(void)
-{
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? 1 : 0;
-}
+UNIT_TESTS("spec", an_empty_specification_has_the_defaults,
+           presets_set_many_keys_and_single_keys_override_them, the_total_timeout_clips_the_others,
+           its_json_read_again_gives_the_same,
+           every_built_key_is_in_the_json_of_a_full_specification, placeholders_are_found_in_order,
+           what_is_wrong_is_refused_with_path_reason_and_hint,
+           what_is_not_built_is_refused_as_unsupported_unless_switched_off,
+           robots_obey_is_refused_with_the_way_out, errors_are_cut_between_characters,
+           every_row_is_whole_and_its_default_lies_in_its_bounds,
+           every_counter_and_reason_has_a_name_of_its_own_and_help)
