@@ -181,6 +181,15 @@ static int hello_read(struct client *c)
     return r;
 }
 
+bool client_reachable(const char *path)
+{
+    int fd = -1;
+    if (connect_to(path, &fd))
+        return false;
+    close(fd);
+    return true;
+}
+
 int client_open(const char *path, int64_t reply_timeout_ns, struct client **ret_client)
 {
     int fd = -1, err = connect_to(path, &fd);

@@ -33,6 +33,9 @@ struct reply {
 /* reply_timeout_ns: longest silence while a reply is waited for; 0 = no limit. */
 int client_open(const char *path, int64_t reply_timeout_ns, struct client **ret_client);
 void client_close(struct client *c);
+
+/* Does somebody listen there? Says nothing. */
+bool client_reachable(const char *path);
 bool client_alive(const struct client *c);
 
 void client_set_timeout(struct client *c, int64_t reply_timeout_ns);

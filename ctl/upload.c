@@ -47,7 +47,9 @@ static int settle(struct upload *u, unsigned most)
         int r = client_next(u->client, &reply);
         if (r)
             return r;
-        if (!reply.ok)
+        if (u->tolerant && reply_is(&reply, "wrong_state"))
+            u->refused = true;
+        else if (!reply.ok)
             r = reply_complain(&reply);
         const json_t *result = json_object_get(reply.body, "result");
         u->accepted += jsonp_int(result, "accepted");
@@ -296,6 +298,14 @@ static int stream(struct upload *u, struct jobflags *j, const json_t *seeds, jso
     if (j->input_path)
         r = r ?: upload_lines(u, j->input_path);
     return r ?: upload_finish(u, true);
+}
+
+int upload_again(struct upload *u, struct jobflags *j, const json_t *spec, bool last)
+{
+    int r = upload_array(u, NULL, json_object_get(spec, "seeds"));
+    if (!r && j->input_path)
+        r = upload_lines(u, j->input_path);
+    return r ?: upload_finish(u, last);
 }
 
 const char *upload_job_name(const json_t *result)

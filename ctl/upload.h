@@ -24,6 +24,7 @@ struct upload {
     uint64_t line_count; /* input lines taken */
     int64_t accepted, duplicates, bad;
     int64_t drawn_ns;
+    bool tolerant, refused; /* tolerant: a wrong_state is no complaint, it only sets refused */
 };
 
 void upload_init(struct upload *u, struct client *client, const char *job);
@@ -45,6 +46,9 @@ void upload_tell(const struct upload *u);
  * job.submit; u tells the sums of what was uploaded. The name is in ret_result. */
 int upload_job(struct client *client, struct jobflags *j, json_t *spec, struct upload *ret_upload,
                json_t **ret_result);
+
+/* Seeds of the specification and the lines of -i, once more, into a job that is there. */
+int upload_again(struct upload *u, struct jobflags *j, const json_t *spec, bool last);
 
 /* Puts the words files into the specification. */
 void upload_place_words(struct jobflags *j, json_t *spec);

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading single records of WARC files, as rows of results.jsonl point at them. Files come from
+ * disk and may be cut or damaged; every length is checked. */
+#ifndef COMMON_WARCFILE_H
+#define COMMON_WARCFILE_H
+
+#include <stdint.h>
+
+#include "common/buf.h"
+
+#define WARCFILE_RECORD_MAX (INT64_C(1) << 31) /* bytes of a record, compressed or not */
+
+/* Opens DIR/NAME, or NAME.open while it is being written; name must be one path part. 0, or
+ * -errno. dir_fd: the job's warc directory. */
+int warcfile_open(int dir_fd, const char *name, int *ret_fd);
+
+/* The record of `length` bytes at `offset`, uncompressed if it is a gzip member. 0, -errno,
+ * -EBADMSG if it is no whole gzip member or record, -EFBIG. ret_record must be empty. */
+int warcfile_record(int fd, uint64_t offset, uint64_t length, struct buf *ret_record);
+
+/* The block of a record: what Content-Length of its WARC head counts. Points into the record. 0, or
+ * -EBADMSG. */
+int warcfile_block(const struct buf *record, const char **ret_block, size_t *ret_len);
+
+/* Uncompresses one whole gzip member (or zlib stream if `zlib`) of at most `max` bytes. 0,
+ * -EBADMSG or -EFBIG. Appends to ret_out. */
+int warcfile_inflate(const char *data, size_t len, int zlib, size_t max, struct buf *ret_out);
+
+#endif

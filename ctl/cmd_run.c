@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/* One crawl from start to end: a private daemon in --out, the job submitted (or found there and
+ * gone on with), progress, summary, the daemon's end. The state directory is the result: the same
+ * --out again resumes. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/clock.h"
+#include "common/xalloc.h"
+#include "ctl/commands.h"
+#include "ctl/exits.h"
+#include "ctl/jobflags.h"
+#include "ctl/jsonp.h"
+#include "ctl/print.h"
+#include "ctl/private.h"
+#include "ctl/progress.h"
+#include "ctl/say.h"
+#include "ctl/signals.h"
+#include "ctl/text.h"
+#include "ctl/upload.h"
+#include "ctl/wait.h"
+
+#define GIVE_UP_S    600 /* a one-shot does not wait a day for a host */
+#define INTERVAL_MS  200
+#define SETTINGS_MAX 64
+
+struct crawl {
+    struct ctl *ctl;
+    struct jobflags *flags;       /* owned */
+    json_t *spec;                 /* owned */
+    const char *name;             /* in spec */
+    const char *out;              /* borrowed, or out_made */
+    char *out_made;               /* owned */
+    char *settings[SETTINGS_MAX]; /* owned, each: "key=value" of the daemon */
+    size_t setting_count;
+    int64_t begun_ns;
+    int64_t finished_before; /* rows that were there already */
+};
+
+/* --contact C and the like become a setting of the key in `more`; --set is one already. */
+static int take_setting(const struct flag *flag, const char *value, void *target)
+{
+    struct crawl *c = target;
+    const char *key = flag->more;
+    if (c->setting_count == SETTINGS_MAX || (!key && !strchr(value, '=')))
+        return flag_refuse(flag, value, key ? "fewer of them" : "KEY=VALUE");
+    struct buf b = {0};
+    if (key)
+        buf_addf(&b, "%s=%s", key, value);
+    else
+        buf_adds(&b, value);
+    c->settings[c->setting_count++] = buf_take(&b, NULL);
+    return 0;
+}
+
+static bool has_source(const struct crawl *c)
+{
+    return json_array_size(json_object_get(c->spec, "seeds")) ||
+           json_object_get(c->spec, "template") || c->flags->input_path;
+}
+
+static int complete_spec(struct crawl *c)
+{
+    if (!json_object_get(c->spec, "name"))
+        json_object_set_new(c->spec, "name", json_string("run"));
+    if (!jsonp_at(c->spec, "retry.give_up_s"))
+        jsonp_put(c->spec, "retry.give_up_s", json_integer(GIVE_UP_S));
+    c->name = jsonp_text(c->spec, "name");
+    if (json_is_true(json_object_get(c->spec, "keep_open"))) {
+        say_error("run ends when its job is done: --keep-open does not go with it");
+        say_hint("crawlctl submit --keep-open gives the job to a crawld that stays");
+        return EXIT_USAGE;
+    }
+    if (!c->out) {
+        struct buf b = {0};
+        buf_addf(&b, "crawl-%s", c->name);
+        c->out = c->out_made = buf_take(&b, NULL);
+    }
+    struct stat s;
+    if (!has_source(c) && stat(c->out, &s)) {
+        say_error("run: no URLs");
+        say_hint("crawlctl run URL..., or -i FILE, or --template with --words or --range");
+        return EXIT_USAGE;
+    }
+    return 0;
+}
+
+/* A job whose upload was cut and that took nothing in is made anew. */
+static int forget(struct client *client, const char *name)
+{
+    json_t *result = NULL;
+    int r = client_call(client, "job.cancel", json_pack("{s:s}", "job", name), &result);
+    json_decref(result);
+    if (r)
+        return r;
+    result = NULL;
+    r = client_call(client, "job.delete", json_pack("{s:s}", "job", name), &result);
+    json_decref(result);
+    return r;
+}
+
+static int submit(struct crawl *c, struct client *client)
+{
+    struct upload upload;
+    json_t *result = NULL;
+    if (!has_source(c)) {
+        say_error("%s holds no job %s, and no URLs are given", c->out, c->name);
+        return EXIT_USAGE;
+    }
+    int r = upload_job(client, c->flags, c->spec, &upload, &result);
+    json_decref(result);
+    say_line(NULL);
+    if (!r && (upload.accepted || upload.duplicates || upload.bad))
+        upload_tell(&upload);
+    return r;
+}
+
+/* URLs given again are duplicates; where the job does not look for those they stay out. */
+static int add_again(struct crawl *c, struct client *client, bool cut)
+{
+    struct upload upload;
+    upload_init(&upload, client, c->name);
+    upload.tolerant = true;
+    if (!cut && json_is_false(json_object_get(c->spec, "dedup"))) {
+        say_note("the URLs given are not added again: the job does not look for duplicates");
+        return 0;
+    }
+    if (!cut && !json_array_size(json_object_get(c->spec, "seeds")) && !c->flags->input_path)
+        return 0;
+    int r = upload_again(&upload, c->flags, c->spec, cut);
+    say_line(NULL);
+    if (!r && upload.refused)
+        say_note("the job takes no more URLs; new ones want another --out or --name");
+    else if (!r)
+        upload_tell(&upload);
+    return r;
+}
+
+static int go_on(struct crawl *c, struct client *client, const json_t *job)
+{
+    const char *state = jsonp_text(job, "state");
+    struct progress_counts counts = {0};
+    progress_sum(&counts, job);
+    c->finished_before = progress_finished(&counts);
+    if (!strcmp(state, "done") || !strcmp(state, "cancelled") || !strcmp(state, "damaged")) {
+        say_note("%s in %s is %s already", c->name, c->out, state);
+        return 0;
+    }
+    say_note("going on with %s in %s: %lld of %lld URLs are finished", c->name, c->out,
+             (long long)c->finished_before, (long long)counts.accepted);
+    bool paused = !strcmp(state, "paused");
+    bool cut = paused && !strcmp(jsonp_text(job, "why"), "input_cut");
+    int r = add_again(c, client, cut);
+    json_t *result = NULL;
+    if (!r && paused)
+        r = client_call_unless(client, "job.resume", json_pack("{s:s}", "job", c->name),
+                               "wrong_state", &result);
+    json_decref(result);
+    return r;
+}
+
+static int begin(struct crawl *c, struct client *client)
+{
+    json_t *job = NULL;
+    int r = client_call_unless(client, "job.show", json_pack("{s:s}", "job", c->name), "not_found",
+                               &job);
+    if (r)
+        return r;
+    bool cut = !strcmp(jsonp_text(job, "why"), "input_cut") && !jsonp_int(job, "counts.accepted");
+    if (job && cut && has_source(c)) {
+        r = forget(client, c->name);
+        json_decref(job);
+        job = NULL;
+    }
+    if (!r)
+        r = job ? go_on(c, client, job) : submit(c, client);
+    json_decref(job);
+    return r;
+}
+
+static void print_counts(const struct progress_counts *n)
+{
+    printf("       %lld stored, %lld dropped, %lld failed, %lld excluded", (long long)n->stored,
+           (long long)n->dropped, (long long)n->failed, (long long)n->excluded);
+    int64_t open = n->accepted - progress_finished(n);
+    if (open)
+        printf(", %lld not finished", (long long)open);
+    putchar('\n');
+}
+
+static void summarize(const struct crawl *c, const json_t *job)
+{
+    struct progress_counts n = {0};
+    progress_sum(&n, job);
+    double seconds = (double)(clock_mono_ns() - c->begun_ns) / 1e9;
+    double rate = (double)(progress_finished(&n) - c->finished_before) / seconds;
+    const char *dir = jsonp_text(job, "dir");
+    printf("%s: %s, %lld URLs in %.1f s, %.1f pages/s\n", c->name, jsonp_text(job, "state"),
+           (long long)progress_finished(&n), seconds, rate);
+    print_counts(&n);
+    printf("rows   %s/results.jsonl\n", dir);
+    struct stat s;
+    struct buf warc = {0};
+    buf_addf(&warc, "%s/warc", dir);
+    if (!stat(buf_str(&warc), &s))
+        printf("pages  %s\n", buf_str(&warc));
+    printf("log    %s/crawld.log\n", c->out);
+    buf_done(&warc);
+}
+
+static int crawl(struct crawl *c, struct client *client)
+{
+    int r = begin(c, client);
+    char *name = (char *)c->name;
+    int waited = r ?: wait_jobs(client, 1, &name, WAIT_DONE, 0, INTERVAL_MS);
+    if (r || waited == EXIT_INTERRUPTED || !client_alive(client))
+        return r ?: waited;
+    json_t *job = NULL;
+    r = client_call(client, "job.show", json_pack("{s:s}", "job", name), &job);
+    if (!r && !print_object(c->ctl, job))
+        summarize(c, job);
+    fflush(stdout);
+    json_decref(job);
+    return r ?: waited;
+}
+
+static int run(struct crawl *c)
+{
+    struct private *daemon = NULL;
+    struct client *client = NULL;
+    c->begun_ns = clock_mono_ns();
+    int r = private_start(c->out, c->setting_count, (const char *const *)c->settings,
+                          c->ctl->reply_timeout_ns, &daemon, &client);
+    if (r)
+        return r;
+    r = crawl(c, client);
+    client_close(client);
+    say_line(NULL);
+    if (signals_interrupted())
+        say_note("stopping cleanly; Ctrl-C again stops at once, nothing is lost");
+    int stopped = private_stop(daemon);
+    if (signals_interrupted()) {
+        say_hint("the same --out %s goes on from here", c->out);
+        return EXIT_INTERRUPTED;
+    }
+    return r ? EXIT_FAILED : stopped;
+}
+
+int cmd_run(struct ctl *ctl, int argc, char **argv)
+{
+    struct crawl c = {.ctl = ctl, .flags = jobflags_new()};
+    const struct flag extra[] = {{"out", 0, false, flag_text, &c.out},
+                                 {"contact", 0, false, take_setting, &c, "contact"},
+                                 {"allow-cidr", 0, false, take_setting, &c, "allow_cidr"},
+                                 {"workers", 0, false, take_setting, &c, "workers"},
+                                 {"set", 0, false, take_setting, &c},
+                                 {0}};
+    int r = ctl_args(ctl, jobflags_table(c.flags, extra), 0, -1, &argc, argv);
+    if (!r)
+        r = jobflags_spec(c.flags, argc, argv, &c.spec);
+    if (!r)
+        r = complete_spec(&c);
+    if (!r)
+        r = run(&c);
+    for (size_t i = 0; i < c.setting_count; i++)
+        free(c.settings[i]);
+    free(c.out_made);
+    json_decref(c.spec);
+    jobflags_free(c.flags);
+    return r;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* The body inside a stored HTTP response: head stripped, chunks joined, gzip and deflate undone. */
+#ifndef CTL_PAYLOAD_H
+#define CTL_PAYLOAD_H
+
+#include <stddef.h>
+
+#include "common/buf.h"
+
+#define PAYLOAD_MAX    (1u << 30) /* bytes of a decoded body; a larger one stays coded */
+#define PAYLOAD_CODING 64
+
+/* ret_coding: the codings that are left on the body, "" if none. Only what is whole is decoded; a
+ * body cut short comes as it is. 0, or -EBADMSG if there is no HTTP head. */
+int payload_read(const char *http, size_t len, struct buf *ret_body,
+                 char ret_coding[PAYLOAD_CODING]);
+
+#endif
