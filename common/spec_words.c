@@ -56,9 +56,10 @@ static int check_placeholders(const struct job_spec *s, bool *used, struct spec_
             used[at.words] = true;
             continue;
         }
-        char name[PLACEHOLDER_MAX + 1];
-        snprintf(name, sizeof name, "%.*s", (int)(at.end - at.open - 2), at.open + 1);
-        return refuse_unknown_placeholder(s, name, ret_error);
+        char *name = xmemdup0(at.open + 1, (size_t)(at.end - at.open - 2));
+        int r = refuse_unknown_placeholder(s, name, ret_error);
+        free(name);
+        return r;
     }
     if (strchr(p, '{'))
         return spec_refuse(ret_error, "template", "write %7B for a brace", "{ without }");

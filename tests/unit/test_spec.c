@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "common/buf.h"
 #include "common/outcome.h"
 #include "common/spec_row.h"
 #include "common/stats.h"
@@ -336,20 +337,73 @@ START_TEST(robots_obey_is_refused_with_the_way_out)
 }
 END_TEST
 
+/* Field, message and hint are UTF-8 whatever was given. */
+static void check_utf8(const struct spec_error *e)
+{
+    const char *const texts[] = {e->field, e->message, e->hint};
+    for (int i = 0; i < 3; i++) {
+        json_t *v = json_string(texts[i]);
+        ck_assert_ptr_nonnull(v);
+        json_decref(v);
+    }
+}
+
 START_TEST(errors_are_cut_between_characters)
 {
-    char text[2100] = "{\"";
-    for (int i = 0; i < 500; i++)
-        strcat(text, i ? "\xe4\xb8\x8d" : "x");
-    strcat(text, "\": 1}");
-    struct job_spec s;
-    struct spec_error e;
-    ck_assert_int_eq(parse(text, &s, &e), -EINVAL);
-    json_t *field = json_string(e.field), *message = json_string(e.message);
-    ck_assert_ptr_nonnull(field);
-    ck_assert_ptr_nonnull(message);
-    json_decref(field);
-    json_decref(message);
+    static const char *const around[][2] = {
+        {"{\"", "\": 1}"},
+        {"{\"pace\": {\"robots\": \"ignore\", \"", "\": 1}}"},
+        {"{\"name\": \"", "\"}"},
+        {"{\"template\": \"{", "}\"}"},
+        {"{\"words\": {\"", "\": []}}"},
+        {"{\"combine\": \"", "\"}"},
+        {"{\"request\": {\"headers\": {\"", "\": \"x\"}}}"},
+        {"{\"request\": {\"accept_encoding\": \"", "\"}}"},
+    };
+    for (size_t i = 0; i < sizeof around / sizeof *around; i++)
+        for (int length = 10; length < 110; length++) {
+            struct buf text = {0};
+            struct job_spec s;
+            struct spec_error e;
+            buf_adds(&text, around[i][0]);
+            for (int k = 0; k < length; k++)
+                buf_adds(&text, k ? "\xe4\xb8\x8d" : "x");
+            buf_adds(&text, around[i][1]);
+            ck_assert_int_eq(parse(buf_str(&text), &s, &e), -EINVAL);
+            check_utf8(&e);
+            buf_done(&text);
+        }
+}
+END_TEST
+
+/* Every byte of a full specification replaced by every one of these. */
+START_TEST(any_damage_is_refused_or_read_as_what_it_now_says)
+{
+    static const char bytes[] = "\"{}[]:,-0x9 e\\\x7f";
+    char *text = strdup(whole);
+    for (size_t i = 0; i < strlen(whole); i++) {
+        for (const char *c = bytes; *c; c++) {
+            struct job_spec s, again;
+            struct spec_error e;
+            text[i] = *c;
+            json_t *object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+            if (object && spec_parse(object, &s, &e) == 0) {
+                json_t *first = spec_json(&s);
+                ck_assert_int_eq(spec_parse(first, &again, &e), 0);
+                json_t *second = spec_json(&again);
+                ck_assert(json_equal(first, second));
+                json_decref(first);
+                json_decref(second);
+                spec_done(&s);
+                spec_done(&again);
+            } else if (object) {
+                check_utf8(&e);
+            }
+            json_decref(object);
+        }
+        text[i] = whole[i];
+    }
+    free(text);
 }
 END_TEST
 
@@ -399,5 +453,6 @@ UNIT_TESTS("spec", an_empty_specification_has_the_defaults,
            what_is_wrong_is_refused_with_path_reason_and_hint,
            what_is_not_built_is_refused_as_unsupported_unless_switched_off,
            robots_obey_is_refused_with_the_way_out, errors_are_cut_between_characters,
+           any_damage_is_refused_or_read_as_what_it_now_says,
            every_row_is_whole_and_its_default_lies_in_its_bounds,
            every_counter_and_reason_has_a_name_of_its_own_and_help)
