@@ -12,48 +12,34 @@
 struct piece {
     const char *text; /* borrowed from the template */
     size_t len;
-    int list;         /* index into spec->words, -1 none */
+    int list; /* index into spec->words, -1 none */
 };
 
 struct generator {
     const struct job_spec *spec;
     struct piece *pieces; /* owned */
     size_t pieces_count;
-    size_t *digits;       /* owned; lists used, lowest digit first */
+    size_t *digits; /* owned; lists used, lowest digit first */
     size_t digits_count;
     uint64_t count;
 };
 
-static int find_list(const struct job_spec *spec, const char *name, size_t len)
-{
-    if (!len)
-        return spec->words_count ? 0 : -1;
-    for (size_t i = 0; i < spec->words_count; i++)
-        if (strlen(spec->words[i].name) == len && !memcmp(spec->words[i].name, name, len))
-            return (int)i;
-    return -1;
-}
-
-/* A brace that names no list is literal text. */
+/* spec_parse() has seen to it that every placeholder has its list. */
 static void cut_template(struct generator *g)
 {
-    const char *from = g->spec->template, *p = from;
-    for (;;) {
-        const char *open = strchr(p, '{'), *close = open ? strchr(open, '}') : NULL;
-        int list = close ? find_list(g->spec, open + 1, (size_t)(close - open - 1)) : -1;
-        if (close && list < 0) {
-            p = open + 1;
-            continue;
-        }
-        struct piece *piece;
+    const char *from = g->spec->template;
+    struct spec_placeholder at = {0};
+    bool more;
+    do {
+        more = spec_placeholder_next(g->spec, from, &at);
         g->pieces = xrealloc(g->pieces, (g->pieces_count + 1) * sizeof *g->pieces);
-        piece = &g->pieces[g->pieces_count++];
-        *piece = (struct piece){.text = from, .list = list};
-        piece->len = close ? (size_t)(open - from) : strlen(from);
-        if (!close)
-            return;
-        from = p = close + 1;
-    }
+        g->pieces[g->pieces_count++] = (struct piece){
+            .text = from,
+            .len = more ? (size_t)(at.open - from) : strlen(from),
+            .list = more ? (int)at.words : -1,
+        };
+        from = at.end;
+    } while (more);
 }
 
 static bool has_digit(const struct generator *g, size_t list)
