@@ -22,7 +22,7 @@ struct compaction {
     struct buf out, prints;
     uint32_t out_count;
     int fd;
-    uint64_t written, number, first_number;
+    uint64_t written, number, first_number, generation;
     struct roster offsets; /* into the new file */
     struct buf marks;      /* struct put_mark of the batch in `out` */
     bool made;
@@ -234,7 +234,7 @@ static int take_new(struct ledger *l, struct compaction *k, const char *fresh)
     s->journal_bytes = k->written;
     s->reserved_to = 0;
     s->number = k->number;
-    s->generation++;
+    s->generation = k->generation;
     k->made = true;
     return err ? err : fs_sync_dir(l->dir);
 }
@@ -264,7 +264,7 @@ static void compact_finished(struct op *op)
     if (!op->err && k->made) {
         roster_take_offsets(&l->state->roster, &k->offsets);
         l->journal_bytes = k->written;
-        l->generation++;
+        l->generation = k->generation;
     }
     l->compact_at = l->journal_bytes + l->journal_bytes / 2;
     state_free(k->state);
@@ -281,6 +281,7 @@ void compact_start(struct ledger *l)
     struct compaction *k = xcalloc(1, sizeof *k);
     k->op = (struct op){.run = compact_run, .finished = compact_finished, .what = "compaction"};
     k->fd = -1;
+    k->generation = ++l->generations;
     l->compacting = true;
     ledger_ask(l, &k->op);
 }

@@ -88,6 +88,7 @@ void ledger_ask(struct ledger *l, struct op *op)
 struct open_op {
     struct op op;
     struct list files; /* struct warc_file of before: to be closed; owned */
+    uint64_t generation;
     bool create;
 };
 
@@ -127,7 +128,7 @@ static int open_run(struct op *op)
         .journal_bytes = r->journal_bytes,
         .results_bytes = r->state->results_bytes,
         .number = r->number,
-        .generation = l->store.generation + 1,
+        .generation = o->generation,
         .head = r->state->head,
     };
     return 0;
@@ -147,6 +148,7 @@ static void open_finished(struct op *op)
 {
     struct ledger *l = op->l;
     int err = op->err;
+    uint64_t generation = ((struct open_op *)op)->generation;
     free(op);
     struct recovered *r = &l->recovered;
     if (l->phase == PHASE_CLOSING) {
@@ -163,7 +165,7 @@ static void open_finished(struct op *op)
         l->journal_bytes = r->journal_bytes;
         l->position = l->durable = 0;
         l->compact_at = 0;
-        l->generation++;
+        l->generation = generation;
         l->feed_next = 0;
         l->feed_end = l->state->roster.end;
     }
@@ -176,6 +178,7 @@ static void open_start(struct ledger *l, bool create, const char *what)
     struct open_op *o = xcalloc(1, sizeof *o);
     o->op = (struct op){.run = open_run, .finished = open_finished, .what = what, .anyway = true};
     o->create = create;
+    o->generation = ++l->generations;
     recovered_init(&l->recovered);
     move_files(&l->files, &o->files);
     l->phase = PHASE_OPENING;

@@ -21,8 +21,10 @@
 
 #define CYCLE_BYTES      (1u << 20) /* of items: a batch being built is closed behind it */
 #define CYCLE_ROWS_BYTES (8u << 20)
-#define CYCLE_ITEMS      16384u     /* items and rows; bounds the loop's work after a cycle */
-#define RESERVE_BYTES    (4u << 20) /* kept allocated behind frontier.log */
+#ifndef CYCLE_ITEMS        /* smaller in the fault tests */
+#define CYCLE_ITEMS 16384u /* items and rows; bounds the loop's work after a cycle */
+#endif
+#define RESERVE_BYTES (4u << 20) /* kept allocated behind frontier.log */
 
 enum phase { PHASE_NEW, PHASE_OPENING, PHASE_OPEN, PHASE_FAILED, PHASE_CLOSING, PHASE_CLOSED };
 
@@ -44,7 +46,7 @@ struct store {
     int journal_fd, results_fd; /* -1: closed */
     uint64_t journal_bytes, results_bytes, reserved_to;
     uint64_t number;     /* of the next batch */
-    uint64_t generation; /* rises when offsets into frontier.log change */
+    uint64_t generation; /* another one when offsets into frontier.log change */
     struct journal_head head;
     int failed; /* the error after which nothing is done any more, or 0 */
 };
@@ -113,7 +115,9 @@ struct ledger {
     unsigned asked_count;
 
     struct state *state; /* owned; URLs and flags as put in, counts as durable */
-    uint64_t durable_duplicates, journal_bytes, generation;
+    uint64_t durable_duplicates, journal_bytes;
+    uint64_t generation;   /* of the offsets in the roster */
+    uint64_t generations;  /* given out */
     struct list pending;   /* struct cycle */
     uint64_t ends_seq;     /* accepted with `ends`: its row belongs into the same batch */
     struct cycle *running; /* owned */
