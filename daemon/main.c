@@ -1,5 +1,69 @@
 /* SPDX-License-Identifier: MIT */
-int main(void)
+/* crawld: command line, configuration, then the supervisor. */
+#include <stdio.h>
+
+#include "common/log.h"
+#include "daemon/supervisor/args.h"
+#include "daemon/supervisor/config.h"
+
+enum { EXIT_DONE = 0, EXIT_RUNTIME = 1, EXIT_USAGE = 2, EXIT_CONFIG = 78 };
+
+static void say(FILE *to, struct buf *text)
 {
-    return 0;
+    fputs(buf_str(text), to);
+    if (buf_len(text) && buf_data(text)[buf_len(text) - 1] != '\n')
+        fputc('\n', to);
+    buf_done(text);
+}
+
+/* What only tells and ends: an exit code, or -1 to go on. */
+static int tell(const struct args *a, const struct options *o)
+{
+    struct buf text = {0};
+    if (a->dump)
+        config_dump(o, false, &text);
+    else if (a->check)
+        buf_adds(&text, "the configuration is good");
+    else
+        return -1;
+    say(stdout, &text);
+    return fflush(stdout) ? EXIT_RUNTIME : EXIT_DONE;
+}
+
+static int run(const struct args *a)
+{
+    struct options o;
+    struct buf errors = {0};
+    if (a->help || a->version) {
+        fputs(a->help ? args_usage : "crawld " CRAWLD_VERSION "\n", stdout);
+        return fflush(stdout) ? EXIT_RUNTIME : EXIT_DONE;
+    }
+    if (config_load(a, &o, &errors) < 0) {
+        say(stderr, &errors);
+        return EXIT_CONFIG;
+    }
+    int code = tell(a, &o);
+    if (code < 0) {
+        log_init(o.log_level, NULL);
+        log_crit("unsupported: the supervisor is not built yet, only -t and -T");
+        code = EXIT_RUNTIME;
+    }
+    options_done(&o);
+    buf_done(&errors);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct args a;
+    struct buf error = {0};
+    if (args_parse(argc, argv, &a, &error) < 0) {
+        buf_adds(&error, "\ncrawld --help lists the options");
+        fputs("crawld: ", stderr);
+        say(stderr, &error);
+        return EXIT_USAGE;
+    }
+    int code = run(&a);
+    args_done(&a);
+    return code;
 }
