@@ -15,7 +15,7 @@ import threading
 import time
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
-SAMPLE_S = 0.2
+SAMPLE_S = 0.1
 libc = ctypes.CDLL(None, use_errno=True)
 
 
