@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* One fetch: a lease on its way through the route. */
+#ifndef FETCH_FETCH_H
+#define FETCH_FETCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/ipc.h"
+#include "common/list.h"
+#include "common/outcome.h"
+#include "common/sha1.h"
+#include "daemon/fetch/job.h"
+#include "daemon/fetch/keep.h"
+#include "daemon/fetch/route.h"
+#include "daemon/fetch/wheel.h"
+#include "daemon/net/body.h"
+#include "daemon/net/conn.h"
+#include "daemon/net/dns.h"
+#include "daemon/net/head.h"
+#include "daemon/store/store.h"
+
+/* A part of the fetch's URL. */
+struct fetch_part {
+    uint16_t off, len;
+};
+
+#define FETCH_MIME_BYTES    128 /* longer ones are cut */
+#define FETCH_CHARSET_BYTES 64
+
+/* What exists only from the first byte of an answer on. */
+struct answer {
+    struct capture capture; /* response holds the head, and the body when it may be stored */
+    struct head head;
+    struct body body;
+    struct sha1 sha1;      /* of the payload */
+    struct keep_scan scan; /* the job's texts, looked for in the payload */
+    uint64_t payload_bytes;
+    struct fetch *fetch; /* whose it is */
+    bool has_head;
+    bool reusable;    /* the connection can carry another exchange */
+    bool stores;      /* its bytes are kept for a record */
+    bool stored;      /* the store is done with the capture */
+    struct list room; /* of the machine's `full` */
+    struct head_slice location;
+    uint32_t retry_after_s; /* 0: not said */
+    char mime[FETCH_MIME_BYTES];
+    char charset[FETCH_CHARSET_BYTES];
+    char ip[ADDR_TEXT_BYTES];
+};
+
+struct fetch {
+    struct list link;          /* of its row */
+    struct wheel_member wheel; /* its one deadline */
+    struct dns_wait name;      /* while addresses are needed */
+    struct machine *machine;   /* borrowed */
+    struct job *job;           /* borrowed; counts its leases */
+    struct conn *conn;         /* ours while set */
+    struct answer *answer;     /* owned; NULL before the first byte */
+    struct buf unsent;         /* rest of the request */
+    char *url;                 /* owned, NUL-terminated; url_len bytes */
+    char *next;                /* owned; a redirect's target */
+    const char *detail;        /* constant text behind the reason; NULL none */
+
+    uint64_t lease, seq;
+    uint64_t origin; /* fingerprint of scheme, host and port */
+    uint64_t wire_bytes;
+    int64_t wall_ns;                      /* when it began */
+    int64_t begin_ns, total_ns, limit_ns; /* begun; when total, and the row's limit, are over */
+    int64_t look_ns;                      /* when to look for what no event tells; 0: never */
+    uint32_t resolved_us, connected_us, sent_us, first_us, end_us; /* behind begin_ns; 0: not yet */
+    uint32_t host;                                                 /* the supervisor's number */
+    struct fetch_part host_part, host_port, target, username, password;
+    uint16_t port, url_len;
+    struct addr peer;            /* a literal host, or what was tried last */
+    uint8_t state;               /* enum fetch_state */
+    uint8_t grant, hop, attempt; /* as in struct ipc_lease */
+    bool last, tell_sent, limited;
+    bool literal;    /* the host is an address */
+    bool fresh;      /* no kept connection any more */
+    bool counted;    /* the connection granted is accounted for by the pool */
+    bool kept;       /* its connection stays open */
+    bool no_conn;    /* ends with NOCONN */
+    bool again;      /* ends with RETRY */
+    bool cancelled;  /* nothing is told */
+    bool at_store;   /* the capture is the store's */
+    uint8_t tried;   /* of name's addresses */
+    uint8_t outcome; /* enum outcome, from JUDGE on */
+    uint8_t reason;  /* enum reason */
+};
+
+/* The URL's part; not terminated. */
+static inline const char *fetch_text(const struct fetch *f, struct fetch_part part)
+{
+    return f->url + part.off;
+}
+
+/* The fetch ends with this reason: the row to go to. */
+enum fetch_state fetch_fail(struct fetch *f, enum reason reason, const char *detail);
+
+/* Hands the connection back, to be used again or not. */
+void fetch_let_conn(struct fetch *f, bool keep);
+
+/* Microseconds since it began; at least 1. */
+uint32_t fetch_us(const struct fetch *f);
+
+/* The row's limit begins anew: there was progress. */
+void fetch_progress(struct fetch *f, int64_t limit_ns);
+
+#define FETCH_LOOK_NS (16 * INT64_C(1000000)) /* between two looks */
+
+/* The fetch is driven (CONNECT), or looks whether its request was acknowledged (HEAD), later. */
+void fetch_look_later(struct fetch *f);
+
+/* The request was acknowledged or answered: says so once, if that was asked for. */
+void fetch_tell_sent(struct fetch *f);
+
+/* Gives up the address being tried. Is there another? */
+bool fetch_next_address(struct fetch *f);
+
+/* Appends the request as it is sent. 0 or -EINVAL. */
+int fetch_request(const struct fetch *f, struct buf *out);
+
+/* One per row, in step_NAME.c. */
+#define ROW(state, step, ...) enum fetch_state fetch_##step(struct fetch *f);
+FETCH_ROUTE(ROW)
+#undef ROW
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/fetch/job.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/xalloc.h"
+
+void jobs_init(struct jobs *jobs)
+{
+    for (int i = 0; i < JOBS_BUCKETS; i++)
+        list_init(&jobs->bucket[i]);
+}
+
+void jobs_done(struct jobs *jobs)
+{
+    for (int i = 0; i < JOBS_BUCKETS; i++)
+        while (!list_empty(&jobs->bucket[i]))
+            job_free(list_of(jobs->bucket[i].next, struct job, link));
+}
+
+struct job *jobs_find(struct jobs *jobs, uint32_t number)
+{
+    list_each(it, &jobs->bucket[number % JOBS_BUCKETS])
+    {
+        struct job *j = list_of(it, struct job, link);
+        if (j->number == number)
+            return j;
+    }
+    return NULL;
+}
+
+static int64_t limit_ns(uint64_t ms)
+{
+    return ms && ms < INT64_MAX / NS_PER_MS ? (int64_t)ms * NS_PER_MS : INT64_MAX;
+}
+
+static struct request_text text_of(const char *s)
+{
+    return (struct request_text){s && *s ? s : NULL, s ? strlen(s) : 0};
+}
+
+static void job_prepare_fields(struct job *j)
+{
+    size_t count = j->spec.request.headers.count;
+    j->fields = xcalloc(count + 1, sizeof *j->fields);
+    for (size_t i = 0; i < count; i++) {
+        const struct spec_text *line = &j->spec.request.headers.v[i];
+        const char *colon = memchr(line->p, ':', line->len);
+        size_t name_len = colon ? (size_t)(colon - line->p) : line->len;
+        const char *value = line->p + name_len + (colon != NULL);
+        value += strspn(value, " \t");
+        j->fields[i].name = (struct request_text){line->p, name_len};
+        j->fields[i].value = text_of(value);
+    }
+    j->request.fields = j->fields;
+    j->request.field_count = count;
+}
+
+static void job_prepare(struct job *j, const char *user_agent)
+{
+    const struct job_spec *s = &j->spec;
+    const char *own = s->request.user_agent;
+    j->limits = (struct job_limits){.dns_ns = limit_ns(s->timeouts.dns_ms),
+                                    .connect_ns = limit_ns(s->timeouts.connect_ms),
+                                    .first_byte_ns = limit_ns(s->timeouts.first_byte_ms),
+                                    .idle_ns = limit_ns(s->timeouts.idle_ms),
+                                    .total_ns = limit_ns(s->timeouts.total_ms),
+                                    .none_ns = INT64_MAX};
+    j->request = (struct request){
+        .method = text_of(s->request.method),
+        .user_agent = text_of(own && *own ? own : user_agent),
+        .accept_encoding = text_of(s->request.accept_encoding),
+        .body = {s->request.body.len ? s->request.body.p : NULL, s->request.body.len}};
+    job_prepare_fields(j);
+}
+
+int jobs_add(struct jobs *jobs, uint32_t number, const char *text, size_t len,
+             const char *user_agent, struct job **ret_job)
+{
+    struct job *j = xcalloc(1, sizeof *j);
+    struct spec_error error;
+    json_t *object = json_loadb(text, len, 0, NULL);
+    int err = object ? spec_parse(object, &j->spec, &error) : -EINVAL;
+    json_decref(object);
+    if (err) {
+        log_err("job=%u error=\"specification: %s %s\"", number, object ? error.field : "no JSON",
+                object ? error.message : "");
+        free(j);
+        return err;
+    }
+    j->number = number;
+    job_prepare(j, user_agent);
+    list_add_head(&jobs->bucket[number % JOBS_BUCKETS], &j->link);
+    *ret_job = j;
+    return 0;
+}
+
+void job_free(struct job *j)
+{
+    list_del(&j->link);
+    spec_done(&j->spec);
+    free(j->fields);
+    free(j);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* The fetch machine of a worker: all its fetches, and what they share.
+ *
+ *      machine_init ▸ machine_job, machine_file, machine_lease ... ▸ machine_revoke ▸ machine_done
+ *
+ * What ends a lease is appended to `uplink`; the owner flushes it. */
+#ifndef FETCH_MACHINE_H
+#define FETCH_MACHINE_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/ipc.h"
+#include "common/list.h"
+#include "common/slab.h"
+#include "common/stats.h"
+#include "common/url.h"
+#include "daemon/fetch/fetch.h"
+#include "daemon/fetch/job.h"
+#include "daemon/fetch/route.h"
+#include "daemon/fetch/wheel.h"
+#include "daemon/net/dns.h"
+#include "daemon/net/policy.h"
+#include "daemon/net/pool.h"
+#include "daemon/store/store.h"
+
+#define MACHINE_READ_BYTES (128 << 10) /* of a body per turn */
+#define MACHINE_TAIL_BYTES 4096        /* of a row */
+
+/* What a machine is told once. Borrowed texts live as long as it does. */
+struct machine_conf {
+    int number; /* the worker's */
+    const char *user_agent, *contact;
+    const char *dns_servers; /* "host:port,…"; NULL: the system's */
+    struct addr source;      /* family 0: the system chooses */
+    unsigned open_max;       /* connections */
+};
+
+struct machine {
+    struct ev_loop *loop;
+    struct ipc *uplink;        /* borrowed */
+    struct stats_block *stats; /* borrowed */
+    struct store *store;       /* owned */
+    struct machine_conf conf;
+    struct policy policy; /* filled by the owner before the first lease */
+    struct dns dns;
+    struct pool pool;
+    struct wheel wheel;
+    struct jobs jobs;
+    struct slab fetches, answers;
+    struct list row[FETCH_STATE_COUNT]; /* the fetches in it */
+    struct list full;                   /* of STORE: wait till the store's queue has room */
+    unsigned lease_count;
+    uint64_t seed;               /* of origins */
+    struct url url, target;      /* scratch: a fetch's, a redirect's */
+    struct buf request, tail;    /* scratch */
+    struct head_fields fields;   /* scratch of head_parse */
+    struct body_span rest;       /* of `in`, from HEAD to BODY; p NULL: none */
+    char in[MACHINE_READ_BYTES]; /* what was just read */
+};
+
+/* 0 or -errno. */
+int machine_init(struct machine *m, struct ev_loop *loop, struct ipc *uplink,
+                 struct stats_block *stats, const struct machine_conf *conf);
+void machine_done(struct machine *m);
+
+/* text: the specification. 0 or -EINVAL. */
+int machine_job(struct machine *m, uint32_t number, const char *text, size_t len);
+void machine_job_gone(struct machine *m, uint32_t number);
+
+/* Begins the fetch, or says at once how the lease ends. -EPROTO: no lease as it should be. */
+int machine_lease(struct machine *m, const struct ipc_lease *lease);
+
+/* take_fd: of the job's next file. */
+void machine_file(struct machine *m, const struct ipc_file *file, int take_fd);
+
+/* Drops the job's leases, records and files; REVOKED follows. */
+void machine_revoke(struct machine *m, uint32_t number);
+
+/* The one driver: lets the fetch go on, with its lease in the blame cell. */
+void machine_drive(struct fetch *f);
+
+/* To be called once a second. */
+void machine_beat(struct machine *m);
+
+#endif

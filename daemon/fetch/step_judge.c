@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* JUDGE. The exchange is over, by a reason or with a response; its connection goes back. Another
+ * attempt, a redirect or a result? Only a result and a redirect make a record. */
+#include "daemon/fetch/machine.h"
+
+#include <stdlib.h>
+
+#include "common/xalloc.h"
+
+static bool status_again(unsigned status)
+{
+    static const uint16_t again[] = {408, 429, 500, 502, 503, 504};
+    for (size_t i = 0; i < sizeof again / sizeof *again; i++)
+        if (again[i] == status)
+            return true;
+    return false;
+}
+
+static bool is_redirect(const struct answer *a)
+{
+    unsigned s = a->head.status;
+    return a->location.len && (s == 301 || s == 302 || s == 303 || s == 307 || s == 308);
+}
+
+/* RFC 9110, section 10.2.2: the target's fragment plays no part in a request. */
+static enum reason take_target(struct fetch *f)
+{
+    struct machine *m = f->machine;
+    struct answer *a = f->answer;
+    struct url_slice key;
+    buf_clear(&m->tail);
+    head_value(buf_data(&a->capture.response), a->location, &m->tail);
+    if (url_parse(f->url, f->url_len, NULL, &m->url) ||
+        url_parse(buf_data(&m->tail), buf_len(&m->tail), &m->url, &m->target))
+        return REASON_BAD_REDIRECT;
+    key = (struct url_slice){m->target.href, m->target.href_len};
+    if (url_is_http(&m->target) && url_canon(&m->target, &key))
+        return REASON_BAD_REDIRECT;
+    if (key.n > URL_MAX_GIVEN)
+        return REASON_BAD_REDIRECT;
+    f->next = xmemdup0(key.p, key.n);
+    return REASON_NONE;
+}
+
+static enum fetch_state to_store(struct fetch *f)
+{
+    return f->answer->stores ? FETCH_STORE : FETCH_REPORT;
+}
+
+static const char *cut_by(enum reason reason)
+{
+    return reason == REASON_IDLE_TIMEOUT || reason == REASON_TOTAL_TIMEOUT ? "time" : "disconnect";
+}
+
+static enum fetch_state judge_failure(struct fetch *f)
+{
+    struct answer *a = f->answer;
+    f->outcome = (uint8_t)reason_outcome(f->reason);
+    f->again = !f->last && reason_again(f->reason);
+    if (f->again || !a || !a->has_head)
+        return FETCH_REPORT;
+    a->capture.truncated = cut_by(f->reason);
+    return to_store(f);
+}
+
+enum fetch_state fetch_judge(struct fetch *f)
+{
+    struct answer *a = f->answer;
+    const struct job_spec *spec = &f->job->spec;
+    f->end_us = fetch_us(f);
+    fetch_let_conn(f, !f->reason && a && a->reusable);
+    if (f->reason)
+        return judge_failure(f);
+    if (!f->last && status_again(a->head.status)) {
+        f->again = true;
+        return FETCH_REPORT;
+    }
+    if (is_redirect(a)) {
+        f->reason = (uint8_t)take_target(f);
+        f->outcome = (uint8_t)reason_outcome(f->reason);
+        return to_store(f);
+    }
+    f->reason = (uint8_t)keep_judge(&a->scan, spec, a->head.status, a->mime, a->payload_bytes);
+    f->outcome = (uint8_t)reason_outcome(f->reason);
+    if (f->outcome == OUTCOME_DROPPED && spec->store.pages != SPEC_ALL)
+        return FETCH_REPORT;
+    return to_store(f);
+}

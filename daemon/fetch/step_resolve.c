@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* RESOLVE. A kept connection needs no address: the fetch goes straight to SEND on it. */
+#include "daemon/fetch/machine.h"
+
+static void conn_ready(struct conn *c)
+{
+    machine_drive(c->owner);
+}
+
+static bool take_kept(struct fetch *f)
+{
+    struct machine *m = f->machine;
+    if (f->grant == GRANT_OPEN || f->fresh)
+        return false;
+    f->conn = pool_take(&m->pool, f->origin);
+    if (!f->conn)
+        return false;
+    f->conn->owner = f;
+    f->conn->ready = conn_ready;
+    f->counted = true;
+    f->peer = f->conn->peer;
+    m->stats->value[STAT_REUSED]++;
+    return true;
+}
+
+enum fetch_state fetch_resolve(struct fetch *f)
+{
+    if (!f->name.name && take_kept(f))
+        return FETCH_SEND;
+    if (f->grant == GRANT_KEPT) {
+        f->no_conn = true;
+        return FETCH_REPORT;
+    }
+    if (f->literal)
+        return FETCH_NEXT;
+    if (!f->name.name) {
+        const char *host = fetch_text(f, f->host_part);
+        if (!dns_lookup(&f->machine->dns, host, f->host_part.len, &f->name))
+            return FETCH_PARK;
+    } else if (!dns_is_answered(&f->name)) {
+        return FETCH_PARK;
+    }
+    if (!f->resolved_us)
+        f->resolved_us = fetch_us(f);
+    if (f->name.name->reason)
+        return fetch_fail(f, f->name.name->reason, NULL);
+    return FETCH_NEXT;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/net/conn.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+static void on_ready(struct ev_loop *loop, ev_io *io, int revents)
+{
+    struct conn *c = list_of(io, struct conn, io);
+    c->woken = true;
+    c->ready(c);
+}
+
+static int bind_source(int fd, const struct addr *source)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = addr_sockaddr(source, 0, &sa);
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){1}, sizeof(int));
+    return bind(fd, (struct sockaddr *)&sa, len) ? -errno : 0;
+}
+
+static int start_connect(int fd, const struct conn *c, const struct addr *source)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = addr_sockaddr(&c->peer, c->port, &sa);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    int err = source && source->family == c->peer.family ? bind_source(fd, source) : 0;
+    if (err)
+        return err;
+    return connect(fd, (struct sockaddr *)&sa, len) && errno != EINPROGRESS ? -errno : 0;
+}
+
+int conn_open(struct conn *c, struct ev_loop *loop, const struct addr *a, const struct addr *source)
+{
+    int family = a->family == 4 ? AF_INET : AF_INET6;
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    c->peer = *a;
+    list_init(&c->link);
+    list_init(&c->bucket);
+    int err = start_connect(fd, c, source);
+    if (err) {
+        close(fd);
+        return err;
+    }
+    ev_io_init(&c->io, on_ready, fd, EV_WRITE);
+    ev_io_start(loop, &c->io);
+    return 0;
+}
+
+void conn_want_write(struct conn *c, struct ev_loop *loop, bool write)
+{
+    ev_io_stop(loop, &c->io);
+    ev_io_modify(&c->io, write ? EV_WRITE : EV_READ);
+    ev_io_start(loop, &c->io);
+}
+
+int conn_connected(struct conn *c, struct ev_loop *loop)
+{
+    int err = 0;
+    socklen_t len = sizeof err;
+    if (!c->woken)
+        return -EINPROGRESS;
+    if (getsockopt(c->io.fd, SOL_SOCKET, SO_ERROR, &err, &len))
+        return -errno;
+    if (!err)
+        conn_want_write(c, loop, false);
+    return -err;
+}
+
+ssize_t conn_read(struct conn *c, void *p, size_t n)
+{
+    ssize_t got;
+    do
+        got = recv(c->io.fd, p, n, 0);
+    while (got < 0 && errno == EINTR);
+    if (!got || (got < 0 && errno != EAGAIN))
+        c->peer_closed = true;
+    return got < 0 ? -errno : got;
+}
+
+ssize_t conn_write(struct conn *c, const void *p, size_t n)
+{
+    ssize_t put;
+    do
+        put = send(c->io.fd, p, n, MSG_NOSIGNAL);
+    while (put < 0 && errno == EINTR);
+    return put < 0 ? -errno : put;
+}
+
+bool conn_acknowledged(const struct conn *c)
+{
+    int left = 0;
+    return !ioctl(c->io.fd, SIOCOUTQ, &left) && !left;
+}
+
+void conn_shutdown(struct conn *c)
+{
+    shutdown(c->io.fd, SHUT_WR);
+}
+
+void conn_close(struct conn *c, struct ev_loop *loop)
+{
+    ev_io_stop(loop, &c->io);
+    close(c->io.fd);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* Host names to addresses: a cache in front of c-ares on the worker's loop.
+ *
+ *      dns_lookup(d, host, n, &w)   true: w.name is answered
+ *                                   false: w.done(&w) is called later, w.name is answered then
+ *      w.name->reason, ->addr[0 .. count)
+ *      dns_release(d, &w)           when the addresses are not needed any more; also cancels
+ *
+ * Several lookups of one name are one question. `localhost` and names under it are answered
+ * without asking, and so are those of /etc/hosts when the system's resolver is used. */
+#ifndef NET_DNS_H
+#define NET_DNS_H
+
+#include <ares.h>
+#include <ev.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/list.h"
+#include "common/outcome.h"
+#include "daemon/net/addr.h"
+
+#define DNS_TTL_MIN_NS      (60 * INT64_C(1000000000))
+#define DNS_TTL_MAX_NS      (6 * 3600 * INT64_C(1000000000))
+#define DNS_TTL_NEGATIVE_NS (60 * INT64_C(1000000000))
+#define DNS_NAME_BYTES      253
+#define DNS_ADDRS_MAX       16    /* of one name; more are not looked at */
+#define DNS_NAMES_MAX       16384 /* kept in the cache beyond those in use */
+#define DNS_ASKED_MAX       1024  /* questions under way; more wait */
+#define DNS_BUCKETS         8192
+
+struct dns_name {
+    struct list bucket;  /* by hash; not linked: forgotten, lives for its users */
+    struct list link;    /* waiting to be asked, or known: least recently used first */
+    struct list waiters; /* struct dns_wait */
+    struct dns *dns;     /* borrowed */
+    struct addr *addr;   /* owned, count of them */
+    int64_t expires_ns;
+    uint64_t hash;
+    uint32_t users; /* waits that hold it */
+    uint8_t state;  /* place in dns.c */
+    uint8_t reason; /* enum reason; REASON_NONE: there are addresses */
+    uint8_t count;
+    uint8_t len;
+    char name[]; /* NUL-terminated */
+};
+
+/* One user of a name. Embedded, zeroed. */
+struct dns_wait {
+    struct list link;
+    struct dns_name *name; /* counted; NULL before lookup and after release */
+    void (*done)(struct dns_wait *w);
+};
+
+struct dns {
+    struct ev_loop *loop;
+    ares_channel channel;
+    struct ev_timer tick; /* runs while questions are under way */
+    struct list sockets;  /* c-ares' descriptors */
+    struct list bucket[DNS_BUCKETS];
+    struct list queue; /* names waiting to be asked */
+    struct list known; /* answered names, least recently used first */
+    uint64_t seed;
+    unsigned known_count, asked_count;
+    bool pumping;
+    uint64_t *queries, *cached; /* borrowed counters */
+    int64_t (*clock_ns)(void);
+};
+
+/* servers: "host:port" each, separated by commas; NULL for the system's. 0 or -errno. */
+int dns_init(struct dns *d, struct ev_loop *loop, const char *servers, uint64_t *queries,
+             uint64_t *cached);
+void dns_done(struct dns *d); /* no wait may be left */
+
+bool dns_lookup(struct dns *d, const char *host, size_t n, struct dns_wait *w);
+bool dns_is_answered(const struct dns_wait *w);
+void dns_release(struct dns *d, struct dns_wait *w);
+
+/* Takes in an answer to name as c-ares gives it. */
+void dns_answer(struct dns_name *name, int status, const struct ares_addrinfo *info);
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* Every idle connection stands in two lists: its bucket, newest first, and `idle`, oldest first.
+ * Its watcher stays on: whatever becomes readable while nothing was asked means that the
+ * connection is no good any more, be it the peer's end or bytes. */
+#include "daemon/net/pool.h"
+
+#include <errno.h>
+
+#include "common/clock.h"
+
+static struct list *pool_bucket(struct pool *p, uint64_t origin)
+{
+    return &p->bucket[origin % POOL_BUCKETS];
+}
+
+void pool_init(struct pool *p, struct ev_loop *loop, const struct pool_ops *ops, void *owner)
+{
+    *p = (struct pool){.loop = loop, .ops = ops, .owner = owner, .open_max = UINT32_MAX};
+    slab_init(&p->conns, sizeof(struct conn));
+    for (int i = 0; i < POOL_BUCKETS; i++)
+        list_init(&p->bucket[i]);
+    list_init(&p->idle);
+    list_init(&p->lingering);
+}
+
+static void pool_close(struct pool *p, struct conn *c)
+{
+    list_del(&c->link);
+    conn_close(c, p->loop);
+    p->open_count--;
+    if (c->limited)
+        p->ops->closed(p->owner, c->host);
+    slab_put(&p->conns, c);
+}
+
+void pool_abort(struct pool *p, struct conn *c)
+{
+    c->limited = false;
+    pool_close(p, c);
+}
+
+static void on_lingering_ready(struct conn *c)
+{
+    char waste[4096];
+    ssize_t got = conn_read(c, waste, sizeof waste);
+    if (got <= 0 && got != -EAGAIN)
+        pool_close(c->owner, c);
+}
+
+void pool_drop(struct pool *p, struct conn *c, int64_t now_ns)
+{
+    if (!c->limited || c->peer_closed) {
+        pool_close(p, c);
+        return;
+    }
+    conn_shutdown(c);
+    c->owner = p;
+    c->ready = on_lingering_ready;
+    c->since_ns = now_ns;
+    list_add_tail(&p->lingering, &c->link);
+}
+
+static void pool_unkeep(struct pool *p, struct conn *c)
+{
+    list_del(&c->link);
+    list_del(&c->bucket);
+    p->idle_count--;
+}
+
+static void pool_drop_kept(struct pool *p, struct conn *c, int64_t now_ns)
+{
+    pool_unkeep(p, c);
+    if (c->limited)
+        p->ops->idle_gone(p->owner, c->host);
+    pool_drop(p, c, now_ns);
+}
+
+static void on_idle_ready(struct conn *c)
+{
+    char waste[4096];
+    if (conn_read(c, waste, sizeof waste) != -EAGAIN)
+        pool_drop_kept(c->owner, c, clock_mono_ns());
+}
+
+void pool_keep(struct pool *p, struct conn *c, int64_t now_ns)
+{
+    c->owner = p;
+    c->ready = on_idle_ready;
+    c->since_ns = now_ns;
+    c->reused = true;
+    list_add_tail(&p->idle, &c->link);
+    list_add_head(pool_bucket(p, c->origin), &c->bucket);
+    p->idle_count++;
+}
+
+struct conn *pool_take(struct pool *p, uint64_t origin)
+{
+    list_each(it, pool_bucket(p, origin))
+    {
+        struct conn *c = list_of(it, struct conn, bucket);
+        if (c->origin == origin) {
+            pool_unkeep(p, c);
+            return c;
+        }
+    }
+    return NULL;
+}
+
+/* A limited host's connection would linger and hold its descriptor: that is not waited for. */
+static bool pool_evict(struct pool *p)
+{
+    struct list *oldest = list_empty(&p->idle) ? &p->lingering : &p->idle;
+    if (list_empty(oldest))
+        return false;
+    struct conn *c = list_of(oldest->next, struct conn, link);
+    if (oldest == &p->idle) {
+        pool_unkeep(p, c);
+        if (c->limited)
+            p->ops->idle_gone(p->owner, c->host);
+    }
+    pool_close(p, c);
+    return true;
+}
+
+int pool_open(struct pool *p, const struct pool_origin *o, const struct addr *a,
+              struct conn **ret_conn)
+{
+    if (p->open_count >= p->open_max && !pool_evict(p))
+        return -EMFILE;
+    struct conn *c = slab_get(&p->conns);
+    c->origin = o->origin;
+    c->host = o->host;
+    c->port = o->port;
+    c->limited = o->limited;
+    int err = conn_open(c, p->loop, a, p->source);
+    if ((err == -EMFILE || err == -ENFILE) && pool_evict(p))
+        err = conn_open(c, p->loop, a, p->source);
+    if (err) {
+        slab_put(&p->conns, c);
+        return err == -ENFILE ? -EMFILE : err;
+    }
+    p->open_count++;
+    *ret_conn = c;
+    return 0;
+}
+
+void pool_drop_idle(struct pool *p, uint32_t host, int64_t now_ns)
+{
+    list_each_safe(it, tmp, &p->idle)
+    {
+        struct conn *c = list_of(it, struct conn, link);
+        if (c->host == host)
+            pool_drop_kept(p, c, now_ns);
+    }
+}
+
+static struct conn *oldest_since(struct list *head, int64_t before_ns)
+{
+    struct conn *c = list_of(head->next, struct conn, link);
+    return !list_empty(head) && c->since_ns < before_ns ? c : NULL;
+}
+
+void pool_sweep(struct pool *p, int64_t now_ns)
+{
+    struct conn *c;
+    while ((c = oldest_since(&p->idle, now_ns - POOL_IDLE_NS)))
+        pool_drop_kept(p, c, now_ns);
+    while ((c = oldest_since(&p->lingering, now_ns - POOL_LINGER_NS)))
+        pool_close(p, c);
+}
+
+void pool_done(struct pool *p)
+{
+    while (!list_empty(&p->idle))
+        pool_close(p, list_of(p->idle.next, struct conn, link));
+    while (!list_empty(&p->lingering))
+        pool_close(p, list_of(p->lingering.next, struct conn, link));
+    slab_done(&p->conns);
+}

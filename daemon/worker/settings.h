@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* What a worker is told of the configuration: the text of CONF, read once. */
+#ifndef WORKER_SETTINGS_H
+#define WORKER_SETTINGS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/net/addr.h"
+#include "daemon/net/policy.h"
+
+struct settings {
+    char *user_agent, *contact; /* owned, never NULL */
+    char *dns_servers;          /* owned, "host:port,…"; NULL: the system's */
+    struct addr source;         /* family 0: the system chooses */
+    uint64_t in_flight;         /* 0: as many as descriptors allow */
+    uint64_t memory_limit;      /* bytes of all workers; 0: not limited here */
+};
+
+/* Adds allow_cidr, deny_cidr and whether there is a contact to policy. 0, or -EINVAL with
+ * *ret_wrong naming the member. */
+int settings_read(struct settings *s, const char *text, size_t len, struct policy *policy,
+                  const char **ret_wrong);
+void settings_done(struct settings *s);
+
+#endif

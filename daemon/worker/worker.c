@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* A worker begins with three inherited descriptors, waits for CONF, makes its machine and says
+ * READY; from then on leases come and their ends go. It ends when it is drained, and dies with the
+ * supervisor. */
+#include "daemon/worker/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/xalloc.h"
+#include "daemon/worker/blame.h"
+#include "daemon/worker/heritage.h"
+#include "daemon/worker/uplink.h"
+
+#define NICE 5
+
+void worker_end(struct worker *w, int exit_code)
+{
+    w->exit_code = exit_code;
+    ev_break(w->loop, EVBREAK_ALL);
+}
+
+static unsigned descriptors_raise(void)
+{
+    struct rlimit r;
+    if (getrlimit(RLIMIT_NOFILE, &r))
+        return 1024;
+    r.rlim_cur = r.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &r);
+    getrlimit(RLIMIT_NOFILE, &r);
+    return r.rlim_cur > 1 << 20 ? 1 << 20 : (unsigned)r.rlim_cur;
+}
+
+static unsigned connections_max(void)
+{
+    unsigned all = descriptors_raise();
+    return all > 2 * WORKER_FDS_RESERVED ? all - WORKER_FDS_RESERVED : all / 2;
+}
+
+int worker_configure(struct worker *w, const char *text, size_t len)
+{
+    struct policy policy;
+    const char *wrong;
+    policy_init(&policy);
+    int err = settings_read(&w->settings, text, len, &policy, &wrong);
+    if (err) {
+        log_err("conf=%s error=\"not as it should be\"", wrong);
+        policy_done(&policy);
+        return err;
+    }
+    const struct settings *s = &w->settings;
+    struct machine_conf conf = {.number = w->number,
+                                .user_agent = s->user_agent,
+                                .contact = s->contact,
+                                .dns_servers = s->dns_servers,
+                                .source = s->source,
+                                .open_max = connections_max()};
+    w->machine = xmalloc(sizeof *w->machine);
+    err = machine_init(w->machine, w->loop, &w->uplink, w->stats, &conf);
+    policy_done(&w->machine->policy);
+    w->machine->policy = policy;
+    uint64_t slots = s->in_flight && s->in_flight < conf.open_max ? s->in_flight : conf.open_max;
+    if (!err)
+        ipc_add_number(&w->uplink, IPC_READY, slots);
+    return err;
+}
+
+static void on_beat(struct ev_loop *loop, ev_timer *t, int revents)
+{
+    struct worker *w = list_of(t, struct worker, beat);
+    if (w->machine)
+        machine_beat(w->machine);
+    ipc_add_number(&w->uplink, IPC_BEAT, w->machine ? w->machine->lease_count : 0);
+}
+
+static void on_term(struct ev_loop *loop, ev_signal *s, int revents)
+{
+    list_of(s, struct worker, term)->draining = true;
+}
+
+/* Between fork and prctl the parent may have died already: then another one has us. */
+static bool parent_lives(void)
+{
+    struct ucred peer;
+    socklen_t len = sizeof peer;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    return !getsockopt(HERITAGE_SOCKET_FD, SOL_SOCKET, SO_PEERCRED, &peer, &len) &&
+           peer.pid == getppid();
+}
+
+static int worker_init(struct worker *w, int number)
+{
+    w->number = number;
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGINT, SIG_IGN);
+    if (nice(NICE) < 0)
+        log_debug("nice=%d", NICE);
+    w->stats =
+        mmap(NULL, sizeof *w->stats, PROT_READ | PROT_WRITE, MAP_SHARED, HERITAGE_STATS_FD, 0);
+    if (w->stats == MAP_FAILED)
+        return -errno;
+    blame_init(w->stats);
+    if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS)
+        return -EIO;
+    w->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+    if (!w->loop)
+        return -ENOMEM;
+    uplink_start(w, HERITAGE_SOCKET_FD);
+    ev_timer_init(&w->beat, on_beat, 1.0, 1.0);
+    ev_timer_start(w->loop, &w->beat);
+    ev_signal_init(&w->term, on_term, SIGTERM);
+    ev_signal_start(w->loop, &w->term);
+    return 0;
+}
+
+static void worker_done(struct worker *w)
+{
+    if (w->machine)
+        machine_done(w->machine);
+    free(w->machine);
+    settings_done(&w->settings);
+    buf_done(&w->text);
+    uplink_stop(w);
+    ev_timer_stop(w->loop, &w->beat);
+    ev_signal_stop(w->loop, &w->term);
+    ev_loop_destroy(w->loop);
+    ares_library_cleanup();
+    munmap(w->stats, sizeof *w->stats);
+}
+
+int worker_main(int number)
+{
+    struct worker w = {0};
+    char who[32];
+    snprintf(who, sizeof who, "worker-%d", number);
+    log_init(LOG_NOTICE, who);
+    if (!parent_lives())
+        return 1;
+    int err = worker_init(&w, number);
+    if (err) {
+        log_err("start=failed error=\"%s\"", strerror(-err));
+        return 1;
+    }
+    ev_run(w.loop, 0);
+    worker_done(&w);
+    return w.exit_code;
+}
