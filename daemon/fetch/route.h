@@ -9,6 +9,8 @@
  *
  *      state    step     what it does                             limit          if late */
 #ifndef FETCH_ROUTE_H
+#define FETCH_ROUTE_H
+
 /* clang-format off */
 #define FETCH_ROUTE(ROW)                                                                               \
     ROW(RESOLVE, resolve, "host name to addresses",               dns_ns,        DNS_TIMEOUT)          \
