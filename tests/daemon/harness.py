@@ -12,7 +12,8 @@ happened; everything lies in stage.dir, which is kept when the scenario fails (s
         [row] = daemon.rows(job)
         assert row['outcome'] == 'stored', row
 
-Every status or job.show that passes through here has its counters checked (check_counts).
+Every status or job.show that passes through here has its counters checked (check_counts). What the daemon refuses
+as `unsupported` when it starts or takes a job is not built: the scenario is skipped with those words.
 """
 import json
 import os
@@ -365,7 +366,11 @@ class Crawld:
         return self
 
     def answers(self):
-        assert self.process.alive(), f'{self.name} ended with {self.process.popen.returncode}: {self.process.stderr()[-2000:]}'
+        if not self.process.alive():
+            last_words = self.process.stderr()[-2000:]
+            if 'unsupported: ' in last_words:
+                raise Skip('unsupported: ' + last_words.rpartition('unsupported: ')[2].split('\n')[0])
+            raise AssertionError(f'{self.name} ended with {self.process.popen.returncode}: {last_words}')
         try:
             self.close_control()
             self.control = Client(self.socket_path)
@@ -397,7 +402,12 @@ class Crawld:
 
     def submit(self, spec, **args):
         """The new job's name."""
-        result = self.call('job.submit', spec=spec, **args)
+        try:
+            result = self.call('job.submit', spec=spec, **args)
+        except Refused as refused:
+            if refused.code == 'unsupported':
+                raise Skip(str(refused)) from None
+            raise
         return result.get('job') or result['name']
 
     def show(self, job):
