@@ -168,8 +168,8 @@ static int take_name(const struct flag *flag, const char *value, const char *wan
 static int take_words(const struct flag *flag, const char *value, void *target)
 {
     struct jobflags *j = target;
-    char *name;
-    const char *path;
+    char *name = NULL;
+    const char *path = NULL;
     int r = take_name(flag, value, "PLACEHOLDER=FILE", &name, &path);
     if (r)
         return r;
@@ -187,8 +187,8 @@ static int take_words(const struct flag *flag, const char *value, void *target)
 static int take_range(const struct flag *flag, const char *value, void *target)
 {
     struct jobflags *j = target;
-    char *name;
-    const char *rest;
+    char *name = NULL;
+    const char *rest = NULL;
     int r = take_name(flag, value, "PLACEHOLDER=FROM:TO[:STEP]", &name, &rest);
     if (r)
         return r;
