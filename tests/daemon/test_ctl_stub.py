@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """crawlctl against a scripted control socket: exit codes, texts, pipelining, wrong and rude daemons."""
 import csv
+import gzip
 import io
 import json
 import os
@@ -286,6 +287,35 @@ def test_a_full_disk_under_stdout_exits_1(stage):
         done = subprocess.run([harness.program('ctl', 'crawlctl'), '-s', stub.path, 'results', 'a'], stdout=full,
                               stderr=subprocess.PIPE, text=True, timeout=60)
     assert done.returncode == 1 and 'No space left' in done.stderr, done
+
+
+def test_extract_writes_bodies_under_safe_names(stage):
+    os.makedirs(stage.path('job/warc'))
+    bodies = {1: b'<html>', 2: bytes(range(256)) * 100, 4: b''}
+    rows, data = [], b''
+    for seq, body in bodies.items():
+        http = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'
+        http += (b'%x\r\n%s\r\n' % (len(body), body) if body else b'') + b'0\r\n\r\n'
+        record = gzip.compress(b'WARC/1.1\r\nContent-Length: %d\r\n\r\n%s\r\n\r\n' % (len(http), http))
+        rows.append({'seq': seq, 'url': f'http://h/a/../{seq}%2f?x', 'outcome': 'stored', 'status': 200, 'mime': 'text/html',
+                     'warc': {'file': 'x.warc.gz', 'offset': len(data), 'length': len(record)}})
+        data += record
+    rows.insert(2, {'seq': 3, 'url': 'http://h/', 'outcome': 'failed', 'reason': 'dns_error'})
+    rows.append({'seq': 5, 'url': 'http://h/', 'outcome': 'stored', 'warc': {'file': '../../etc/passwd', 'offset': 0, 'length': 9}})
+    stage.write('job/warc/x.warc.gz.open', data)
+    text = ''.join(json.dumps(row) + '\n' for row in rows).encode()
+    stage.write('job/results.jsonl', text + b'{"seq":6,"outcome":"stored","not committed')
+    stub = Stub(stage, {'job.show': {**job(), 'dir': stage.path('job'), 'committed_bytes': len(text)}})
+    expect(stub.ctl('extract', 'a', stage.path('out')), 1, 'seq 5: ../../etc/passwd', '3 written', '1 rows without', '1 not readable')
+    for seq, body in bodies.items():
+        with open(stage.path(f'out/{seq:06}-{seq}_2f.html'), 'rb') as file:
+            assert file.read() == body
+    with open(stage.path('out/index.jsonl'), encoding='utf-8') as file:
+        index = [json.loads(line) for line in file]
+    assert [(i['seq'], i['bytes']) for i in index] == [(s, len(b)) for s, b in bodies.items()], index
+    assert len(os.listdir(stage.path('out'))) == 4
+    expect(Stub(stage, {'job.show': {**job(), 'dir': stage.path('nowhere'), 'committed_bytes': 1}}).ctl(
+        'extract', 'a', stage.path('out2')), 1, 'cannot open')
 
 
 def test_stats_fields_workers_and_version(stage):

@@ -37,9 +37,10 @@ START_TEST(heads_are_stripped_and_chunks_joined)
 {
     EXPECT_BODY("HTTP/1.1 200 OK\r\nA: b\r\n\r\nbody", "body", "");
     EXPECT_BODY("HTTP/1.0 200\n\nbody", "body", "");
-    EXPECT_BODY("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n4\r\nabcd\r\nA;x=y\r\n0123456789\r\n"
-                "0\r\n\r\n",
-                "abcd0123456789", "");
+    EXPECT_BODY(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n4\r\nabcd\r\nA;x=y\r\n0123456789\r\n"
+        "0\r\n\r\n",
+        "abcd0123456789", "");
     EXPECT_BODY("HTTP/1.1 204 No\r\n\r\n", "", "");
 }
 END_TEST
@@ -47,7 +48,8 @@ END_TEST
 START_TEST(broken_chunks_give_what_came)
 {
     EXPECT_BODY("HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nab", "ab", "");
-    EXPECT_BODY("HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\nab", "ab", "");
+    EXPECT_BODY("HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\nab", "ab",
+                "");
     EXPECT_BODY("HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\nzz", "", "");
     EXPECT_BODY("HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n3", "ab", "");
 }
@@ -71,7 +73,8 @@ END_TEST
 
 START_TEST(what_is_no_http_is_refused)
 {
-    static const char *const bad[] = {"", "HTTP", "HTTP/1.1 200 OK", "HTTP/1.1 200 OK\r\nA: b\r\n", "GET / x\r\n\r\n"};
+    static const char *const bad[] = {"", "HTTP", "HTTP/1.1 200 OK", "HTTP/1.1 200 OK\r\nA: b\r\n",
+                                      "GET / x\r\n\r\n"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct buf got = {0};
         char left[PAYLOAD_CODING];
@@ -90,7 +93,8 @@ static void write_at(int dir, const char *name, const char *data, size_t n)
 
 START_TEST(records_are_read_from_finished_and_open_files)
 {
-    static const char record[] = "WARC/1.1\r\nWARC-Type: response\r\ncontent-length: 5\r\n\r\nhello\r\n\r\n";
+    static const char record[] =
+        "WARC/1.1\r\nWARC-Type: response\r\ncontent-length: 5\r\n\r\nhello\r\n\r\n";
     char path[] = "/tmp/test_ctl_payload-XXXXXX", packed[512];
     ck_assert_ptr_nonnull(mkdtemp(path));
     int dir = open(path, O_RDONLY | O_DIRECTORY), fd;

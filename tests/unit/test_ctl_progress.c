@@ -34,9 +34,12 @@ END_TEST
 START_TEST(the_line_tells_share_rate_and_rest)
 {
     struct buf b = {0};
-    struct progress_counts c = {.accepted = 2000, .queued = 990, .in_flight = 10, .stored = 900, .failed = 100};
+    struct progress_counts c = {
+        .accepted = 2000, .queued = 990, .in_flight = 10, .stored = 900, .failed = 100};
     progress_text(&b, "news", &c, 100, 0);
-    ck_assert_str_eq(buf_str(&b), "news 1,000/2,000 50%  100 pages/s  ETA 0:10  in flight 10  stored 900  failed 100");
+    ck_assert_str_eq(
+        buf_str(&b),
+        "news 1,000/2,000 50%  100 pages/s  ETA 0:10  in flight 10  stored 900  failed 100");
     buf_clear(&b);
     progress_text(&b, "news", &c, 0, 120);
     ck_assert_ptr_nonnull(strstr(buf_str(&b), "[##########----------] 1,000/2,000"));

@@ -113,7 +113,8 @@ START_TEST(paths_lead_into_objects_and_arrays)
     ck_assert_int_eq(jsonp_int(v, "a.b.0"), 1);
     ck_assert_str_eq(jsonp_text(v, "a.b.1.c"), "x");
     ck_assert_int_eq(jsonp_int(v, "d.e"), 2);
-    static const char *const missing[] = {"", ".", "a.", "a.b.2", "a.b.x", "a.b.0.c", "x.y", "a.b.-1"};
+    static const char *const missing[] = {"",      ".",       "a.",  "a.b.2",
+                                          "a.b.x", "a.b.0.c", "x.y", "a.b.-1"};
     for (size_t i = 0; i < sizeof missing / sizeof *missing; i++)
         ck_assert_ptr_null(jsonp_at(v, missing[i]));
     ck_assert_int_eq(jsonp_put(v, "n.o.p", json_integer(3)), 0);
