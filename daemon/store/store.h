@@ -41,7 +41,8 @@ struct capture {
     const char *ip;           /* text of the peer's address, or NULL; borrowed until done */
     int64_t wall_ns;          /* when the request began: WARC-Date of all its records */
     struct buf request;       /* bytes as sent */
-    struct buf response;      /* bytes as received: head, then body with its transfer coding */
+    struct buf response;      /* bytes as received: head, then body with its transfer coding; no 1xx
+                                 before it: readers take the first head for the answer's */
     uint8_t payload_sha1[20]; /* of the body, transfer coding removed; of what is stored */
     bool has_payload;         /* payload_sha1 is set */
     bool page;                /* false: write no record (dropped, format none), only keep order */

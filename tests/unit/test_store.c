@@ -341,15 +341,35 @@ START_TEST(a_full_disk_fails_what_does_not_fit_and_ends_the_file)
 }
 END_TEST
 
-START_TEST(a_write_that_fails_at_once_fails_its_captures)
+static void full_file(uint32_t file_id)
+{
+    store_file(t.store, 1, file_id, "full", open("/dev/full", O_WRONLY | O_APPEND | O_CLOEXEC));
+}
+
+START_TEST(a_failed_file_is_not_left_and_later_captures_wait_for_the_next)
 {
     start();
     job(1, true);
-    store_file(t.store, 1, 5, "5.warc.gz", open("/dev/full", O_WRONLY | O_APPEND | O_CLOEXEC));
+    full_file(5);
     put(1, 1);
     run_until(1);
     ck_assert_int_eq(t.seen[0].err, -ENOSPC);
     ck_assert_uint_eq(t.seen[0].file, 5);
+    put(1, 2);
+    turn();
+    file(1, 6);
+    run_until(2);
+    full_file(7);
+    put(1, 3);
+    run_until(3);
+    file(1, 8);
+    put(1, 4);
+    run_until(4);
+    ck_assert_uint_eq(t.seen[1].file, 6);
+    ck_assert_int_eq(t.seen[2].err, -ENOSPC);
+    ck_assert_uint_eq(t.seen[3].file, 8);
+    ck_assert_int_eq(t.left_count, 1);
+    ck_assert_uint_eq(t.left[0], 6);
     stop();
 }
 END_TEST
@@ -452,7 +472,7 @@ UNIT_TESTS("store", captures_are_written_and_done_in_the_order_they_were_put,
            the_old_file_is_left_after_all_its_captures_are_done, captures_wait_for_a_file,
            what_is_no_page_needs_no_file_but_keeps_its_place,
            a_full_disk_fails_what_does_not_fit_and_ends_the_file,
-           a_write_that_fails_at_once_fails_its_captures,
+           a_failed_file_is_not_left_and_later_captures_wait_for_the_next,
            revoke_voids_what_was_put_before_and_nothing_after,
            revoke_is_answered_for_unknown_and_idle_jobs,
            a_gone_job_leaves_its_file_and_cancels_who_waits, can_be_freed_while_busy)
