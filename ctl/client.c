@@ -340,7 +340,7 @@ int client_call_unless(struct client *c, const char *op, json_t *take_args, cons
     if (r)
         return r;
     if (reply.ok)
-        *ret_result = json_incref(json_object_get(reply.body, "result"));
+        *ret_result = json_incref(json_object_get(reply.body, "result")) ?: json_object();
     else if (code && reply_is(&reply, code))
         *ret_result = NULL;
     else

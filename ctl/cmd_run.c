@@ -39,7 +39,18 @@ struct crawl {
     int64_t finished_before; /* rows that were there already */
 };
 
-/* --contact C and the like become a setting of the key in `more`; --set is one already. */
+/* The setting of that key, NULL if there is none yet. */
+static char **find_setting(struct crawl *c, const char *key)
+{
+    size_t len = strlen(key);
+    for (size_t i = 0; i < c->setting_count; i++)
+        if (!strncmp(c->settings[i], key, len) && c->settings[i][len] == '=')
+            return &c->settings[i];
+    return NULL;
+}
+
+/* --contact C and the like become a setting of the key in `more`, more than one a list; --set is a
+ * setting already. */
 static int take_setting(const struct flag *flag, const char *value, void *target)
 {
     struct crawl *c = target;
@@ -47,10 +58,16 @@ static int take_setting(const struct flag *flag, const char *value, void *target
     if (c->setting_count == SETTINGS_MAX || (!key && !strchr(value, '=')))
         return flag_refuse(flag, value, key ? "fewer of them" : "KEY=VALUE");
     struct buf b = {0};
+    char **same = key ? find_setting(c, key) : NULL;
+    if (same) {
+        buf_addf(&b, "%s,%s", *same, value);
+        free(*same);
+        *same = buf_take(&b, NULL);
+        return 0;
+    }
     if (key)
-        buf_addf(&b, "%s=%s", key, value);
-    else
-        buf_adds(&b, value);
+        buf_addf(&b, "%s=", key);
+    buf_adds(&b, value);
     c->settings[c->setting_count++] = buf_take(&b, NULL);
     return 0;
 }
@@ -87,20 +104,6 @@ static int complete_spec(struct crawl *c)
     return 0;
 }
 
-/* A job whose upload was cut and that took nothing in is made anew. */
-static int forget(struct client *client, const char *name)
-{
-    json_t *result = NULL;
-    int r = client_call(client, "job.cancel", json_pack("{s:s}", "job", name), &result);
-    json_decref(result);
-    if (r)
-        return r;
-    result = NULL;
-    r = client_call(client, "job.delete", json_pack("{s:s}", "job", name), &result);
-    json_decref(result);
-    return r;
-}
-
 static int submit(struct crawl *c, struct client *client)
 {
     struct upload upload;
@@ -132,7 +135,7 @@ static int add_again(struct crawl *c, struct client *client, bool cut)
     int r = upload_again(&upload, c->flags, c->spec, cut);
     say_line(NULL);
     if (!r && upload.refused)
-        say_note("the job takes no more URLs; new ones want another --out or --name");
+        say_note("the job has taken its URLs; others want another --out");
     else if (!r)
         upload_tell(&upload);
     return r;
@@ -168,14 +171,7 @@ static int begin(struct crawl *c, struct client *client)
                                &job);
     if (r)
         return r;
-    bool cut = !strcmp(jsonp_text(job, "why"), "input_cut") && !jsonp_int(job, "counts.accepted");
-    if (job && cut && has_source(c)) {
-        r = forget(client, c->name);
-        json_decref(job);
-        job = NULL;
-    }
-    if (!r)
-        r = job ? go_on(c, client, job) : submit(c, client);
+    r = job ? go_on(c, client, job) : submit(c, client);
     json_decref(job);
     return r;
 }

@@ -2,8 +2,9 @@
 /* crawld is looked for next to crawlctl: in the build tree, as installed, then in $PATH. The child
  * stands in a process group of its own, so that Ctrl-C reaches only us and we decide; it is killed
  * with us by PR_SET_PDEATHSIG, set before exec, and by the check that we are still its parent. Its
- * socket lies in the state directory, or, when that path is too long for a socket, in a new
- * directory under $XDG_RUNTIME_DIR or /tmp. */
+ * configuration is what the command line says and no file. Its socket lies in the state directory,
+ * or, when that path is too long for a socket, in a new directory under $XDG_RUNTIME_DIR or /tmp.
+ */
 #include "ctl/private.h"
 
 #include <errno.h>
@@ -137,9 +138,11 @@ static int spawn(struct private *p, char *const *argv)
 static int exec_crawld(struct private *p, size_t setting_count, const char *const *settings)
 {
     char *program = find_crawld();
-    char **argv = xcalloc(setting_count * 2 + 8, sizeof *argv);
+    char **argv = xcalloc(setting_count * 2 + 10, sizeof *argv);
     size_t n = 0;
     argv[n++] = program;
+    argv[n++] = (char *)"-c";
+    argv[n++] = (char *)"/dev/null";
     argv[n++] = (char *)"--state-dir";
     argv[n++] = p->dir;
     argv[n++] = (char *)"--socket";

@@ -329,14 +329,11 @@ int upload_job(struct client *client, struct jobflags *j, json_t *spec, struct u
     json_t *args = json_pack("{s:O}", "spec", spec);
     if (more)
         json_object_set_new(args, "more", json_true());
-    if (j->paused)
-        json_object_set_new(args, "paused", json_true());
     int r = client_call(client, "job.submit", args, &result);
     if (!r) {
         upload_init(ret_upload, client, upload_job_name(result));
-        ret_upload->accepted = jsonp_int(result, "accepted");
-        ret_upload->duplicates = jsonp_int(result, "duplicates");
-        ret_upload->bad = jsonp_int(result, "bad");
+        ret_upload->accepted = jsonp_int(result, "counts.accepted");
+        ret_upload->duplicates = jsonp_int(result, "counts.duplicates");
         if (more)
             r = stream(ret_upload, j, seeds, lists);
         *ret_result = result;

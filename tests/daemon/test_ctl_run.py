@@ -52,7 +52,7 @@ def test_a_crawl_ends_with_a_summary_and_without_a_daemon(stage):
                     '--set', 'durability=os', 'http://a/', 'http://b/')
     assert 'run: done, 2 URLs in' in done.out and f'{tree.out}/jobs/run/results.jsonl' in done.out, done.out
     begun, submitted, ended = tree.events()
-    assert begun['settings'] == ['contact=me@x', 'allow_cidr=127.0.0.0/8', 'allow_cidr=::1/128', 'workers=2',
+    assert begun['settings'] == ['contact=me@x', 'allow_cidr=127.0.0.0/8,::1/128', 'workers=2',
                                  'durability=os'], begun
     assert begun['socket'] == tree.out + '/control.sock' and begun['group'] == begun['pid']
     assert submitted['submit'] == {'spec': {'seeds': ['http://a/', 'http://b/'], 'name': 'run',
@@ -113,7 +113,7 @@ def test_the_same_directory_goes_on_with_its_job(stage):
     begun, added, resumed, ended = tree.events()
     assert added['add'] == {'job': 'run', 'urls': ['http://a/']} and resumed['resume'] == {'job': 'run'}
     done = tree.run('http://a/', job=job('run', stored=2), closed=True)
-    assert 'takes no more URLs' in done.err, done.err
+    assert 'has taken its URLs' in done.err, done.err
 
 
 def test_a_cut_upload_is_taken_up_again_to_its_end(stage):

@@ -141,7 +141,7 @@ def test_verbs_name_the_job(stage):
 
 
 def test_submit_turns_flags_into_the_specification(stage):
-    stub = Stub(stage, {'job.submit': {'name': 'n', 'accepted': 2, 'duplicates': 0, 'bad': 0}})
+    stub = Stub(stage, {'job.submit': job('n', queued=2)})
     words = stage.write('words', 'a\r\n\nb\n')
     spec = stage.write('spec.json', json.dumps({'seeds': ['http://s/'], 'pace': {'delay_ms': 1, 'in_flight': 7},
                                                 'keep': {'status': [200]}}))
