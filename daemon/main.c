@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* crawld: command line, configuration, then the supervisor. */
+/* crawld: command line, configuration, then the supervisor; `--worker N` is how it starts a worker. */
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "common/log.h"
 #include "daemon/supervisor/args.h"
 #include "daemon/supervisor/config.h"
+#include "daemon/supervisor/supervisor.h"
+#include "daemon/worker/entry.h"
 
 enum { EXIT_DONE = 0, EXIT_RUNTIME = 1, EXIT_USAGE = 2, EXIT_CONFIG = 78 };
 
@@ -45,18 +51,30 @@ static int run(const struct args *a)
     int code = tell(a, &o);
     if (code < 0) {
         log_init(o.log_level, NULL);
-        log_crit("unsupported: the supervisor is not built yet, only -t and -T");
-        code = EXIT_RUNTIME;
+        code = supervisor_main(&o);
     }
     options_done(&o);
     buf_done(&errors);
     return code;
 }
 
+/* So that no socket or file gets the number of a closed standard stream. */
+static void open_standard_streams(void)
+{
+    int fd;
+    while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
+        ;
+    if (fd >= 0)
+        close(fd);
+}
+
 int main(int argc, char **argv)
 {
     struct args a;
     struct buf error = {0};
+    open_standard_streams();
+    if (argc == 3 && !strcmp(argv[1], "--worker"))
+        return worker_main(atoi(argv[2]));
     if (args_parse(argc, argv, &a, &error) < 0) {
         buf_adds(&error, "\ncrawld --help lists the options");
         fputs("crawld: ", stderr);

@@ -3,6 +3,7 @@
  * READY; from then on leases come and their ends go. It ends when it is drained, and dies with the
  * supervisor. */
 #include "daemon/worker/worker.h"
+#include "daemon/worker/entry.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -32,9 +32,6 @@ struct worker {
     int exit_code;
 };
 
-/* The whole life of the process; its descriptors are those of heritage.h. Returns its exit code. */
-int worker_main(int number);
-
 /* Leaves the loop. */
 void worker_end(struct worker *w, int exit_code);
 

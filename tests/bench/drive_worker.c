@@ -23,7 +23,7 @@
 #include "common/outcome.h"
 #include "common/stats.h"
 #include "daemon/worker/heritage.h"
-#include "daemon/worker/worker.h"
+#include "daemon/worker/entry.h"
 
 static struct {
     uint64_t count, parallel;

@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: MIT */
+/* The lifecycle:
+ *
+ *   OPENING ──opened──▶ OPEN ──idle and no more adds──▶ CLOSING ──files finished──▶ CLOSED
+ *      ▲ ▲                │ write failed                       (done or cancelled)
+ *      │ └── every 10 s ──┤
+ *      └── all revoked ── FAILING            OPENING ──files contradict──▶ DAMAGED
+ *
+ * A hold (user, input_cut, disk) stops leasing and nothing else. What can be long (making URLs,
+ * ending 2,000,000 of them) runs in slices from `timer`. */
+#include "daemon/supervisor/job.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/xalloc.h"
+#include "daemon/supervisor/job_slices.h"
+#include "daemon/supervisor/supervisor.h"
+
+struct job *job_new(struct supervisor *s, struct job_spec *take_spec, const char *dir)
+{
+    struct job *j = xcalloc(1, sizeof *j);
+    j->s = s;
+    j->id = ++s->next_job_id;
+    j->dir = xstrdup(dir);
+    j->spec = *take_spec;
+    *take_spec = (struct job_spec){0};
+    j->spec_text = spec_json(&j->spec);
+    j->created_wall_ns = clock_wall_ns();
+    j->generator = generator_new(&j->spec);
+    j->at = xcalloc((size_t)s->crew.count, sizeof *j->at);
+    j->source.pace = (struct pace){
+        .delay_ns = (int64_t)j->spec.pace.delay_ms * NS_PER_MS,
+        .connections = (uint32_t)j->spec.pace.connections_per_host,
+        .per_address = (uint32_t)j->spec.pace.connections_per_ip,
+    };
+    list_init(&j->source.stalled);
+    list_init(&j->source.queues);
+    list_init(&j->leases);
+    list_init(&j->reading);
+    list_init(&j->save_waiting);
+    list_init(&j->save_next);
+    list_init(&j->opened_waiting);
+    job_slices_init(j);
+    list_add_tail(&s->jobs, &j->link);
+    return j;
+}
+
+void job_dispose(struct job *j)
+{
+    if (!j)
+        return;
+    while (!list_empty(&j->leases))
+        leases_forget(j);
+    hosts_forget(&j->s->hosts, &j->source, SIZE_MAX);
+    ev_timer_stop(j->s->loop, &j->timer);
+    ledger_free(j->ledger);
+    generator_free(j->generator);
+    retries_done(&j->retries);
+    queue_done(&j->ends);
+    json_decref(j->spec_text);
+    spec_done(&j->spec);
+    list_del(&j->link);
+    free(j->unread);
+    free(j->files);
+    free(j->at);
+    free(j->dir);
+    free(j);
+}
+
+/* ---- counts and state ---- */
+
+struct job_counts job_counts(const struct job *j)
+{
+    struct job_counts c = {
+        .accepted = j->accepted_count,
+        .queued = j->source.queued_count + j->retries.count + j->feeding_count,
+        .in_flight = j->leases_count + j->waiting_count,
+        .duplicates = j->duplicates_count,
+    };
+    memcpy(c.ended, j->ended_count, sizeof c.ended);
+    return c;
+}
+
+json_t *job_counts_json(const struct job_counts *c)
+{
+    return json_pack("{sI sI sI sI sI sI sI sI}", "accepted", (json_int_t)c->accepted, "queued",
+                     (json_int_t)c->queued, "in_flight", (json_int_t)c->in_flight, "stored",
+                     (json_int_t)c->ended[OUTCOME_STORED], "dropped",
+                     (json_int_t)c->ended[OUTCOME_DROPPED], "failed",
+                     (json_int_t)c->ended[OUTCOME_FAILED], "excluded",
+                     (json_int_t)c->ended[OUTCOME_EXCLUDED], "duplicates",
+                     (json_int_t)c->duplicates);
+}
+
+const char *job_state(const struct job *j, const char **ret_why)
+{
+    *ret_why = j->why;
+    switch (j->phase) {
+    case JOB_OPENING:
+        return j->hold == HOLD_DISK ? "paused" : "new";
+    case JOB_DAMAGED:
+        return "damaged";
+    case JOB_SHUT:
+        return "paused";
+    case JOB_CLOSED:
+        return j->cancelled ? "cancelled" : "done";
+    case JOB_FAILING:
+        return "pausing";
+    case JOB_CLOSING:
+        *ret_why = "finishing files";
+        return "running";
+    case JOB_OPEN:
+        break;
+    }
+    if (j->s->disk_low)
+        *ret_why = "disk_reserve";
+    if (j->hold != HOLD_NONE || j->s->disk_low)
+        return j->leases_count ? "pausing" : "paused";
+    return "running";
+}
+
+bool job_idle(const struct job *j)
+{
+    struct job_counts c = job_counts(j);
+    return !c.queued && !c.in_flight && !j->coming_count && queue_empty(&j->ends) && !job_generating(j);
+}
+
+static uint64_t pages_begun(const struct job *j)
+{
+    return j->ended_count[OUTCOME_STORED] + j->ended_count[OUTCOME_DROPPED] +
+           j->ended_count[OUTCOME_FAILED] + j->waiting_pages_count + j->leases_fetch_count;
+}
+
+bool job_may_lease(const struct job *j)
+{
+    if (j->phase != JOB_OPEN || j->hold != HOLD_NONE || j->exclude != REASON_NONE ||
+        j->s->disk_low)
+        return false;
+    if (j->spec.limits.pages && pages_begun(j) >= j->spec.limits.pages)
+        return false;
+    return !j->spec.pace.in_flight || j->leases_fetch_count < j->spec.pace.in_flight;
+}
+
+/* The limit is reached when nothing under way can still fall short of it. */
+static bool limit_reached(const struct job *j)
+{
+    const struct job_spec *spec = &j->spec;
+    if (spec->limits.seconds && clock_wall_ns() - j->created_wall_ns >=
+                                    (int64_t)spec->limits.seconds * NS_PER_S)
+        return true;
+    return spec->limits.pages && !j->leases_fetch_count && pages_begun(j) >= spec->limits.pages;
+}
+
+void job_update(struct job *j)
+{
+    bool open = job_may_lease(j);
+    if (open != j->source.open) {
+        j->source.open = open;
+        if (open) {
+            hosts_wake_all(&j->s->hosts, &j->source.stalled);
+            supervisor_kick(j->s);
+        }
+    }
+    if (j->phase == JOB_CLOSING && !j->files_count) {
+        j->phase = JOB_CLOSED;
+        j->ledger_closing = true;
+        ledger_close(j->ledger);
+    }
+    if (j->phase != JOB_OPEN)
+        return;
+    if (!open && j->exclude == REASON_NONE && limit_reached(j))
+        job_exclude(j, REASON_LIMIT);
+    bool whole = ledger_has(j->ledger, LEDGER_LAST) || j->cancelled;
+    if (whole && !j->streaming && job_idle(j)) {
+        j->phase = JOB_CLOSING;
+        job_leave_files(j);
+        job_update(j);
+    }
+}
+
+/* ---- taking in ---- */
+
+struct hostq *job_queue(struct job *j, const struct url *u)
+{
+    struct url_slice name = url_hostname(u);
+    uint8_t address[16] = {[10] = 0xff, [11] = 0xff};
+    if (u->ip_family == 4)
+        memcpy(address + 12, u->ip, 4);
+    else if (u->ip_family == 6)
+        memcpy(address, u->ip, 16);
+    struct host *host =
+        hosts_get(&j->s->hosts, name.p, name.n, u->ip_family ? address : NULL);
+    return host_queue(&j->s->hosts, host, &j->source);
+}
+
+struct hostq *job_queue_of(struct job *j, const char *url)
+{
+    struct url *u = &j->s->url;
+    url_parse(url, strlen(url), NULL, u);
+    return job_queue(j, u);
+}
+
+/* Its seq, or 0 for a duplicate. */
+static uint64_t take_in(struct job *j, const char *text, size_t len, bool ends)
+{
+    uint64_t seq = ledger_accept(j->ledger, text, len, j->spec.dedup, ends);
+    if (!seq)
+        j->duplicates_count++;
+    else if (!j->first_new_seq)
+        j->first_new_seq = seq;
+    return seq;
+}
+
+/* A URL that ends before it begins. `text` is what its row shows. */
+static void end_at_once(struct job *j, const char *text, size_t len, enum reason reason,
+                        const char *detail)
+{
+    if (len > URL_MAX_GIVEN)
+        len = URL_MAX_GIVEN;
+    uint64_t seq = take_in(j, text, len, true);
+    if (!seq)
+        return;
+    queue_push(&j->ends, seq);
+    job_row_excluded(j, seq, text, len, reason, detail);
+}
+
+void job_give_bad(struct job *j, const char *text, size_t len, uint64_t line, const char *why)
+{
+    char detail[128];
+    if (line)
+        snprintf(detail, sizeof detail, "line %llu: %s", (unsigned long long)line, why);
+    else
+        snprintf(detail, sizeof detail, "%s", why);
+    end_at_once(j, text, len, REASON_BAD_URL, detail);
+}
+
+enum job_given job_give(struct job *j, const char *text, size_t len, uint64_t line)
+{
+    struct url *u = &j->s->url;
+    struct url_slice canon;
+    int r = len > URL_MAX_GIVEN ? URL_E_TOO_LONG : url_parse(text, len, NULL, u);
+    if (r) {
+        job_give_bad(j, text, len, line, url_strerror(r));
+        return GIVEN_EXCLUDED;
+    }
+    if (url_canon(u, &canon)) {
+        end_at_once(j, u->href, u->href_len, REASON_SCHEME, NULL);
+        return GIVEN_EXCLUDED;
+    }
+    if (canon.n > URL_MAX_GIVEN) {
+        job_give_bad(j, canon.p, canon.n, line, "too long when percent-encoded");
+        return GIVEN_EXCLUDED;
+    }
+    if (u->scheme == URL_HTTPS) {
+        end_at_once(j, canon.p, canon.n, REASON_SCHEME, "not built");
+        return GIVEN_EXCLUDED;
+    }
+    if (!take_in(j, canon.p, canon.n, false))
+        return GIVEN_KNOWN;
+    j->coming_count++;
+    return GIVEN_NEW;
+}
+
+void job_input_whole(struct job *j)
+{
+    j->streaming = false;
+    j->streamer = NULL;
+    if (j->hold == HOLD_INPUT_CUT) {
+        j->hold = HOLD_NONE;
+        j->why[0] = '\0';
+    }
+    if (!j->spec.keep_open)
+        ledger_flag(j->ledger, LEDGER_LAST);
+    job_update(j);
+}
+
+/* ---- what users ask for ---- */
+
+void job_pause(struct job *j, enum job_hold hold, const char *why)
+{
+    j->hold = hold;
+    snprintf(j->why, sizeof j->why, "%s", why);
+    job_update(j);
+}
+
+void job_resume(struct job *j)
+{
+    if (j->hold == HOLD_INPUT_CUT && !j->spec.keep_open && j->ledger)
+        ledger_flag(j->ledger, LEDGER_LAST);
+    j->streaming = false;
+    j->hold = HOLD_NONE;
+    j->why[0] = '\0';
+    job_update(j);
+}
+
+void job_cancel(struct job *j)
+{
+    j->cancelled = true;
+    j->streaming = false;
+    j->hold = HOLD_NONE;
+    snprintf(j->why, sizeof j->why, "cancelled");
+    ledger_flag(j->ledger, LEDGER_CANCEL);
+    job_exclude(j, REASON_CANCELLED);
+    job_update(j);
+}
+
+/* ---- rows ---- */
+
+void job_row(struct job *j, uint64_t seq, enum outcome outcome, const char *row, size_t len,
+             uint32_t file, uint64_t end_bytes)
+{
+    j->waiting_count++;
+    j->waiting_pages_count += outcome != OUTCOME_EXCLUDED;
+    j->s->totals.ended[outcome]++;
+    int r = ledger_row(j->ledger, seq, outcome, row, len, file, end_bytes);
+    if (r < 0 && j->phase != JOB_FAILING)
+        log_err("row refused job=%s seq=%llu: %s", j->spec.name, (unsigned long long)seq,
+                strerror(-r));
+}
+
+/* ---- the ledger's news ---- */
+
+/* What ends_at_once() took in but a crash kept from its row. */
+static void end_unfit(struct job *j, const struct ledger_url *u, enum reason reason)
+{
+    j->waiting_count++;
+    job_row_excluded(j, u->seq, u->url, u->len, reason, NULL);
+}
+
+static void on_queued(void *owner, const struct ledger_url *urls, size_t count)
+{
+    struct job *j = owner;
+    for (size_t i = 0; i < count; i++) {
+        struct url *u = &j->s->url;
+        bool fed = !j->first_new_seq || urls[i].seq < j->first_new_seq;
+        j->feeding_count -= fed;
+        j->coming_count -= !fed;
+        j->accepted_count += !fed;
+        if (url_parse(urls[i].url, urls[i].len, NULL, u)) {
+            end_unfit(j, &urls[i], REASON_BAD_URL);
+        } else if (u->scheme != URL_HTTP) {
+            end_unfit(j, &urls[i], REASON_SCHEME);
+        } else {
+            hosts_push(&j->s->hosts, job_queue(j, u), ENTRY(urls[i].seq, 0, 0));
+        }
+    }
+    job_update(j);
+    job_slices_run(j);
+    supervisor_kick(j->s);
+}
+
+static void on_ended(void *owner, uint64_t seq, enum outcome outcome)
+{
+    struct job *j = owner;
+    if (!queue_empty(&j->ends) && queue_first(&j->ends) == seq) {
+        queue_pop(&j->ends);
+        j->accepted_count++;
+    } else {
+        j->waiting_count--;
+        j->waiting_pages_count -= outcome != OUTCOME_EXCLUDED;
+    }
+    j->ended_count[outcome]++;
+    if (j->phase == JOB_OPEN && (!j->waiting_count || j->spec.limits.pages))
+        job_update(j);
+}
+
+static void on_read(void *owner, const struct ledger_url *urls, size_t count)
+{
+    leases_texts(owner, urls, count);
+}
+
+static void on_file(void *owner, uint64_t cookie, uint32_t file, int fd, const char *name)
+{
+    job_file_made(owner, cookie, file, fd, name);
+}
+
+static void on_failed(void *owner, int err, const char *what)
+{
+    job_failed(owner, err, what);
+}
+
+static void on_closed(void *owner)
+{
+    struct job *j = owner;
+    struct ledger_counts c = ledger_counts(j->ledger);
+    j->results_bytes = c.results_bytes;
+    ledger_free(j->ledger);
+    j->ledger = NULL;
+    if (j->phase == JOB_SHUT) {
+        supervisor_ledger_closed(j->s);
+        return;
+    }
+    j->ended_wall_ns = clock_wall_ns();
+    hosts_forget(&j->s->hosts, &j->source, SIZE_MAX);
+    j->ledger_closing = false;
+    const char *why;
+    log_notice("job ended job=%s state=%s", j->spec.name, job_state(j, &why));
+    job_save(j, NULL);
+}
+
+static void tell_opened(struct job *j, int err)
+{
+    while (!list_empty(&j->opened_waiting)) {
+        struct job_wait *w = list_of(j->opened_waiting.next, struct job_wait, link);
+        list_del(&w->link);
+        w->done(w, err);
+    }
+}
+
+/* What recovery found. */
+static void take_over(struct job *j)
+{
+    struct ledger_counts c = ledger_counts(j->ledger);
+    j->opened_ns = clock_mono_ns();
+    memcpy(j->ended_count, c.ended, sizeof c.ended);
+    j->duplicates_count = c.duplicates;
+    j->accepted_count = j->feeding_count = c.accepted;
+    for (int o = 0; o < OUTCOME_COUNT; o++)
+        j->feeding_count -= c.ended[o];
+    j->first_new_seq = j->coming_count = 0;
+    if (j->hold == HOLD_DISK)
+        job_pause(j, HOLD_NONE, "");
+    if (ledger_has(j->ledger, LEDGER_CANCEL))
+        j->cancelled = true;
+    if (j->cancelled)
+        job_exclude(j, REASON_CANCELLED);
+    if (!j->streamer && !ledger_has(j->ledger, LEDGER_LAST) && !j->cancelled && !j->spec.keep_open &&
+        j->recovered && j->hold == HOLD_NONE)
+        job_pause(j, HOLD_INPUT_CUT, "input_cut");
+    job_generator_recover(j);
+}
+
+static void on_opened(void *owner, int err, const char *why, uint64_t torn_bytes)
+{
+    struct job *j = owner;
+    if (torn_bytes)
+        log_warning("journal had a torn tail, cut job=%s bytes=%llu", j->spec.name,
+                    (unsigned long long)torn_bytes);
+    if (err == -EUCLEAN || err == -EPROTONOSUPPORT) {
+        j->phase = JOB_DAMAGED;
+        snprintf(j->why, sizeof j->why, "%s", why ? why : "");
+        log_err("job is damaged job=%s: %s", j->spec.name, j->why);
+    } else if (err < 0) {
+        job_pause(j, HOLD_DISK, strerror(-err));
+        log_err("cannot read the job job=%s: %s; again in 10 s", j->spec.name, strerror(-err));
+        job_slices_later(j, 10 * NS_PER_S);
+    } else {
+        j->phase = JOB_OPEN;
+        take_over(j);
+    }
+    tell_opened(j, err);
+    job_update(j);
+    job_slices_run(j);
+    supervisor_job_opened(j->s);
+}
+
+static const struct ledger_ops ops = {
+    .opened = on_opened,
+    .queued = on_queued,
+    .ended = on_ended,
+    .read = on_read,
+    .file = on_file,
+    .failed = on_failed,
+    .closed = on_closed,
+};
+
+void job_open(struct job *j, bool create)
+{
+    const struct options *o = j->s->options;
+    bool gzip = j->spec.store.compress == SPEC_GZIP;
+    j->ledger = ledger_new(j->s->disk, j->s->loop, j->dir, gzip ? ".warc.gz" : ".warc",
+                           (enum ledger_durability)o->durability, o->commit_interval_ms * NS_PER_MS, &ops, j);
+    j->recovered = !create;
+    if (create)
+        ledger_create(j->ledger);
+    else
+        ledger_open(j->ledger);
+}

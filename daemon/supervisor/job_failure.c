@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* A write or fsync of the job failed (the protocol's rule 10): every worker gives up the job's
+ * leases, records and files and says so; silent ones are killed; then the job is read again from
+ * disk by the same code as after a crash. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "daemon/supervisor/job_slices.h"
+#include "daemon/supervisor/supervisor.h"
+
+#define FORGET_SLICE 20000
+
+static bool revoked_by_all(const struct job *j)
+{
+    for (int slot = 0; slot < j->s->crew.count; slot++)
+        if (j->at[slot].revoking)
+            return false;
+    return true;
+}
+
+void job_failed(struct job *j, int err, const char *what)
+{
+    struct supervisor *s = j->s;
+    log_err("disk failed job=%s what=%s: %s", j->spec.name, what, strerror(abs(err)));
+    j->phase = JOB_FAILING;
+    j->source.open = false;
+    snprintf(j->why, sizeof j->why, "%s: %s", what, strerror(abs(err)));
+    leases_forget(j);
+    for (int slot = 0; slot < s->crew.count; slot++) {
+        struct worker *w = &s->crew.workers[slot];
+        bool told = j->at[slot].told && worker_alive(w);
+        j->at[slot] = (struct job_at){.told = told, .revoking = told};
+        if (told)
+            ipc_add_number(&w->ipc, IPC_REVOKE, j->id);
+    }
+    j->files_count = 0;
+    j->waiting_count = j->waiting_pages_count = j->feeding_count = j->coming_count = 0;
+    retries_done(&j->retries);
+    queue_done(&j->ends);
+    job_slices_run(j);
+}
+
+void job_revoked(struct job *j, int slot)
+{
+    j->at[slot].revoking = false;
+    job_slices_run(j);
+}
+
+int64_t job_failure_slice(struct job *j)
+{
+    if (!hosts_forget(&j->s->hosts, &j->source, FORGET_SLICE))
+        return 0;
+    j->source.queued_count = 0;
+    if (!revoked_by_all(j))
+        return 10 * NS_PER_MS;
+    j->phase = JOB_OPENING;
+    j->hold = HOLD_DISK;
+    j->accepted_count = 0;
+    memset(j->ended_count, 0, sizeof j->ended_count);
+    ledger_recover(j->ledger);
+    return 10 * NS_PER_S;
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/supervisor/job_slices.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/jsonw.h"
+#include "common/xalloc.h"
+#include "daemon/supervisor/row.h"
+#include "daemon/supervisor/supervisor.h"
+
+#define EXCLUDE_SLICE   2000
+#define GENERATE_SLICE  1000
+#define GENERATE_AHEAD  20000 /* URLs kept queued by the generator */
+#define IDLE_WAIT_NS    (3600 * NS_PER_S)
+
+void job_row_excluded(struct job *j, uint64_t seq, const char *url, size_t len, enum reason reason,
+                      const char *detail)
+{
+    struct buf row = {0}, tail = {0};
+    char *text = xmemdup0(url, len);
+    row_head(&row, seq, text, reason_outcome(reason));
+    if (detail)
+        jsonw_key_string(&row, "detail", detail);
+    row_tail(&row, reason, "", 0);
+    j->s->totals.ended[OUTCOME_EXCLUDED]++;
+    j->s->totals.by_reason[reason]++;
+    ledger_row(j->ledger, seq, OUTCOME_EXCLUDED, buf_data(&row), buf_len(&row), 0, 0);
+    free(text);
+    buf_done(&row);
+    buf_done(&tail);
+}
+
+/* ---- the generator ---- */
+
+bool job_generated_url(struct job *j, uint64_t index, struct url_slice *ret_url)
+{
+    struct supervisor *s = j->s;
+    buf_clear(&s->text);
+    generator_url(j->generator, index, &s->text);
+    size_t n = buf_len(&s->text);
+    return n <= URL_MAX_GIVEN && !url_parse(buf_data(&s->text), n, NULL, &s->url) &&
+           !url_canon(&s->url, ret_url) && s->url.scheme == URL_HTTP &&
+           ret_url->n <= URL_MAX_GIVEN;
+}
+
+bool job_generating(const struct job *j)
+{
+    return j->generator && !j->cancelled && j->exclude == REASON_NONE && j->ledger &&
+           ledger_cursor_now(j->ledger) < generator_count(j->generator);
+}
+
+static void generate_one(struct job *j, uint64_t index)
+{
+    struct supervisor *s = j->s;
+    struct url_slice canon;
+    uint64_t seq = j->generated_seq + index;
+    ledger_cursor(j->ledger, index + 1);
+    j->accepted_count++;
+    if (job_generated_url(j, index, &canon)) {
+        hosts_push(&s->hosts, job_queue(j, &s->url), ENTRY(seq, 0, 0));
+        return;
+    }
+    bool scheme = s->url.href_len && s->url.scheme != URL_HTTP;
+    j->waiting_count++;
+    job_row_excluded(j, seq, buf_data(&s->text), buf_len(&s->text),
+                     scheme ? REASON_SCHEME : REASON_BAD_URL, NULL);
+}
+
+/* True: more is to be made at once. */
+static bool generate(struct job *j)
+{
+    if (j->hold != HOLD_NONE)
+        return false;
+    for (unsigned n = 0; job_generating(j); n++) {
+        if (j->source.queued_count >= GENERATE_AHEAD)
+            return false;
+        if (n == GENERATE_SLICE)
+            return true;
+        generate_one(j, ledger_cursor_now(j->ledger));
+    }
+    return false;
+}
+
+void job_generator_recover(struct job *j)
+{
+    if (!j->generator)
+        return;
+    j->generated_seq = ledger_generated(j->ledger, generator_count(j->generator));
+    uint64_t open[512], open_count = 0;
+    size_t n;
+    for (uint64_t from = 0; (n = ledger_generated_open(j->ledger, open, 512, from)); ) {
+        for (size_t i = 0; i < n; i++) {
+            struct url_slice canon;
+            if (job_generated_url(j, open[i], &canon))
+                hosts_push(&j->s->hosts, job_queue(j, &j->s->url),
+                           ENTRY(j->generated_seq + open[i], 0, 0));
+        }
+        open_count += n;
+        from = open[n - 1] + 1;
+    }
+    j->feeding_count -= open_count;
+}
+
+/* ---- next attempts ---- */
+
+static int64_t take_due(struct job *j, int64_t now_ns)
+{
+    const struct retry *r;
+    unsigned n = 0;
+    while ((r = retries_first(&j->retries)) && r->due_ns <= now_ns && n++ < GENERATE_SLICE) {
+        struct retry due = *r;
+        retries_pop(&j->retries);
+        hosts_push(&j->s->hosts, due.queue, due.entry);
+    }
+    if (n)
+        supervisor_kick(j->s);
+    return r ? r->due_ns - now_ns : IDLE_WAIT_NS;
+}
+
+/* ---- the timer ---- */
+
+void job_exclude(struct job *j, enum reason reason)
+{
+    j->exclude = reason;
+    job_slices_run(j);
+}
+
+/* How long until the next slice. */
+static int64_t slice(struct job *j)
+{
+    if (j->phase == JOB_FAILING)
+        return job_failure_slice(j);
+    if (j->phase == JOB_OPENING && j->hold == HOLD_DISK) {
+        ledger_recover(j->ledger);
+        return 10 * NS_PER_S;
+    }
+    if (j->phase != JOB_OPEN)
+        return IDLE_WAIT_NS;
+    int64_t wait_ns = IDLE_WAIT_NS;
+    if (j->exclude != REASON_NONE) {
+        if (j->leases_count < EXCLUDE_SLICE && !leases_exclude(j, EXCLUDE_SLICE))
+            wait_ns = 0;
+        else if (j->source.queued_count)
+            wait_ns = NS_PER_MS;
+    } else {
+        if (generate(j))
+            wait_ns = 0;
+        else if (job_generating(j))
+            wait_ns = 20 * NS_PER_MS;
+        int64_t due_ns = take_due(j, clock_mono_ns());
+        wait_ns = due_ns < wait_ns ? due_ns : wait_ns;
+        if (j->spec.limits.seconds && wait_ns > NS_PER_S)
+            wait_ns = NS_PER_S;
+    }
+    job_update(j);
+    supervisor_kick(j->s);
+    return wait_ns;
+}
+
+static void on_timer(EV_P_ ev_timer *t, int revents)
+{
+    struct job *j = t->data;
+    ev_timer_stop(EV_A_ t);
+    job_slices_later(j, slice(j));
+}
+
+void job_slices_init(struct job *j)
+{
+    ev_init(&j->timer, on_timer);
+    j->timer.data = j;
+}
+
+void job_slices_later(struct job *j, int64_t wait_ns)
+{
+    double wait_s = wait_ns > 0 ? (double)wait_ns / 1e9 : 0;
+    struct ev_loop *loop = j->s->loop;
+    if (ev_is_active(&j->timer) && ev_timer_remaining(loop, &j->timer) <= wait_s)
+        return;
+    ev_timer_stop(loop, &j->timer);
+    ev_timer_set(&j->timer, wait_s, 0);
+    ev_timer_start(loop, &j->timer);
+}
+
+void job_slices_run(struct job *j)
+{
+    job_slices_later(j, 0);
+}

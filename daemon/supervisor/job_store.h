@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* job.json on disk. */
+#ifndef SUPERVISOR_JOB_STORE_H
+#define SUPERVISOR_JOB_STORE_H
+
+#include <jansson.h>
+
+#include "daemon/supervisor/job.h"
+
+#define JOB_FILE_VERSION 1
+
+/* On the disk thread: makes the directory if need be, replaces job.json. 0 or -errno. */
+int job_store_write(const char *dir, const char *text);
+
+/* The job that the text describes; closed ones are ready, others want job_open(). NULL, and said
+ * in the log, if it cannot be used. */
+struct job *job_store_load(struct supervisor *s, const char *dir, const json_t *text);
+
+#endif

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+/* Granting: from the hosts' queues to the workers.
+ *
+ * The pump takes hosts that may be asked now until no worker has room or nothing is ready. The URL
+ * of an entry lies in the journal; entries of one pump are read together by the disk thread, so a
+ * lease waits in READING for some hundred microseconds. A hop and a generated URL need no reading. */
+#include "daemon/supervisor/lease.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/url.h"
+#include "common/xalloc.h"
+#include "daemon/supervisor/job.h"
+#include "daemon/supervisor/lease_end.h"
+#include "daemon/supervisor/supervisor.h"
+
+#define PUMP_MAX_NS (5 * NS_PER_MS)
+
+/* ---- the table of ids ---- */
+
+static void table_grow(struct leases *t)
+{
+    uint32_t size = t->size ? t->size * 2 : 1024;
+    t->table = xrealloc(t->table, size * sizeof *t->table);
+    t->generation = xrealloc(t->generation, size * sizeof *t->generation);
+    t->free = xrealloc(t->free, size * sizeof *t->free);
+    for (uint32_t i = size; i-- > t->size;) {
+        t->table[i] = NULL;
+        t->generation[i] = 1;
+        t->free[t->free_count++] = i;
+    }
+    t->size = size;
+}
+
+void leases_done(struct leases *t)
+{
+    free(t->table);
+    free(t->generation);
+    free(t->free);
+    *t = (struct leases){0};
+}
+
+static struct lease *lease_new(struct job *j, struct hostq *q, uint64_t entry, struct hop *hop)
+{
+    struct supervisor *s = j->s;
+    struct leases *t = &s->leases;
+    if (!t->free_count)
+        table_grow(t);
+    uint32_t i = t->free[--t->free_count];
+    struct lease *l = slab_get(&s->lease_slab);
+    t->table[i] = l;
+    l->id = (uint64_t)t->generation[i] << 32 | i;
+    l->entry = entry;
+    l->job = j;
+    l->host = q->host;
+    l->queue = q;
+    l->hop = hop;
+    list_init(&l->at_worker);
+    list_init(&l->reading);
+    list_add_tail(&j->leases, &l->of_job);
+    j->leases_count++;
+    return l;
+}
+
+void lease_free(struct lease *l)
+{
+    struct job *j = l->job;
+    struct leases *t = &j->s->leases;
+    uint32_t i = (uint32_t)l->id;
+    t->table[i] = NULL;
+    t->generation[i]++;
+    t->free[t->free_count++] = i;
+    if (l->worker)
+        l->worker->held_count--;
+    j->leases_count--;
+    j->leases_fetch_count -= l->exclude == REASON_NONE;
+    list_del(&l->at_worker);
+    list_del(&l->of_job);
+    list_del(&l->reading);
+    hop_free(&j->s->hosts, l->hop);
+    free(l->url);
+    slab_put(&j->s->lease_slab, l);
+}
+
+struct lease *lease_find(struct supervisor *s, const struct worker *w, uint64_t id)
+{
+    uint32_t i = (uint32_t)id;
+    struct lease *l = i < s->leases.size ? s->leases.table[i] : NULL;
+    return l && l->id == id && l->worker == w && l->state == LEASE_OUT ? l : NULL;
+}
+
+/* ---- sending ---- */
+
+static void asked_url(const struct lease *l, const char **ret_url, size_t *ret_len)
+{
+    *ret_url = l->hop ? l->hop->chain[l->hop->count - 1] : l->url;
+    *ret_len = strlen(*ret_url);
+}
+
+static void send_lease(struct lease *l)
+{
+    struct job *j = l->job;
+    const char *url;
+    size_t len;
+    asked_url(l, &url, &len);
+    job_tell(j, l->worker->slot);
+    struct ipc_lease *m = ipc_add(&l->worker->ipc, IPC_LEASE, len);
+    m->lease = l->id;
+    m->seq = ENTRY_SEQ(l->entry);
+    m->job = j->id;
+    m->host = l->host->id;
+    m->url_len = (uint16_t)len;
+    m->grant = l->grant;
+    m->hop = (uint8_t)(l->hop ? l->hop->count - 1 : 0);
+    m->attempt = (uint8_t)(ENTRY_ATTEMPTS(l->entry) + 1);
+    m->last = m->attempt >= j->spec.retry.attempts;
+    m->limited = l->grant != GRANT_FREE;
+    m->tell_sent = m->limited && j->source.pace.delay_ns > 0;
+    memcpy(m->url, url, len);
+    l->state = LEASE_OUT;
+    j->s->totals.started++;
+}
+
+/* The text of a lease has come; or it needs none. */
+static void have_text(struct lease *l, const char *url, size_t len)
+{
+    if (!l->hop) {
+        l->url = xmemdup0(url, len);
+        l->url_len = (uint32_t)len;
+    }
+    if (l->state == LEASE_LOST)
+        lease_back(l, false);
+    else if (l->exclude != REASON_NONE)
+        lease_excluded(l);
+    else
+        send_lease(l);
+}
+
+static bool is_generated(const struct job *j, uint64_t seq)
+{
+    return j->generator && seq >= j->generated_seq &&
+           seq - j->generated_seq < generator_count(j->generator);
+}
+
+static void need_text(struct lease *l)
+{
+    struct job *j = l->job;
+    uint64_t seq = ENTRY_SEQ(l->entry);
+    if (l->hop) {
+        have_text(l, NULL, 0);
+    } else if (is_generated(j, seq)) {
+        struct url_slice canon;
+        if (job_generated_url(j, seq - j->generated_seq, &canon))
+            have_text(l, canon.p, canon.n);
+    } else {
+        if (!j->unread)
+            j->unread = xmalloc(LEDGER_READ_MAX * sizeof *j->unread);
+        list_add_tail(&j->reading, &l->reading);
+        j->unread[j->unread_count++] = seq;
+        if (j->unread_count == LEDGER_READ_MAX)
+            leases_read(j);
+    }
+}
+
+void leases_read(struct job *j)
+{
+    if (j->unread_count && j->ledger)
+        ledger_read(j->ledger, j->unread, j->unread_count);
+    j->unread_count = 0;
+}
+
+void leases_texts(struct job *j, const struct ledger_url *urls, size_t count)
+{
+    for (size_t i = 0; i < count && !list_empty(&j->reading); i++) {
+        struct lease *l = list_of(j->reading.next, struct lease, reading);
+        if (ENTRY_SEQ(l->entry) != urls[i].seq)
+            continue;
+        list_del(&l->reading);
+        have_text(l, urls[i].url, urls[i].len);
+    }
+    job_update(j);
+    supervisor_kick(j->s);
+}
+
+/* ---- the pump ---- */
+
+/* The worker for the host's next lease; NULL after parking the host. */
+static struct worker *find_worker(struct supervisor *s, struct host *host, bool limited)
+{
+    struct worker *w = limited && host->worker >= 0 ? &s->crew.workers[host->worker] : NULL;
+    if (w && worker_alive(w) && w->state != WORKER_DRAINING) {
+        if (worker_has_room(w))
+            return w;
+        if (host->connections || host->act) {
+            host_park(&s->hosts, host, &w->waiting, HOST_AT_WORKER);
+            return NULL;
+        }
+    }
+    return crew_roomiest(s);
+}
+
+/* False: no worker has room for anybody. */
+static bool grant(struct supervisor *s, struct host *host, struct hostq *q)
+{
+    struct pace pace = host_pace(host);
+    bool limited = !pace_free(&pace);
+    struct worker *w = find_worker(s, host, limited);
+    if (!w) {
+        if (host->place == HOST_AT_WORKER)
+            return true;
+        hosts_wake(&s->hosts, host);
+        return false;
+    }
+    struct job *j = job_of(q->source);
+    uint64_t entry;
+    struct hop *hop = hostq_take(q, &entry);
+    struct lease *l = lease_new(j, q, entry, hop);
+    j->leases_fetch_count++;
+    if (limited)
+        host->worker = (int16_t)w->slot;
+    l->worker = w;
+    l->begun_ns = clock_mono_ns();
+    l->grant = (uint8_t)host_grant(host);
+    w->held_count++;
+    list_add_tail(&w->leases, &l->at_worker);
+    hosts_wake(&s->hosts, host);
+    need_text(l);
+    job_update(j);
+    return true;
+}
+
+static void resolve(struct supervisor *s, struct host *host)
+{
+    struct worker *w = find_worker(s, host, true);
+    if (!w) {
+        if (host->place != HOST_AT_WORKER)
+            hosts_wake(&s->hosts, host);
+        return;
+    }
+    host->worker = (int16_t)w->slot;
+    host->asked = true;
+    ipc_add_text(&w->ipc, IPC_RESOLVE, host->id, host->name, host->name_len);
+}
+
+static void drop_everywhere(struct supervisor *s, struct host *host, int64_t now_ns)
+{
+    for (int i = 0; i < s->crew.count; i++)
+        if (worker_alive(&s->crew.workers[i]))
+            ipc_add_number(&s->crew.workers[i].ipc, IPC_DROP, host->id);
+    host->was_free = false;
+    host->last_ns = now_ns + HOST_LINGER_NS;
+    hosts_wake(&s->hosts, host);
+}
+
+/* False: nothing more can be granted now. */
+static bool pump_one(struct supervisor *s, int64_t now_ns)
+{
+    struct hostq *q = NULL;
+    enum host_verdict what;
+    if (!crew_roomiest(s))
+        return false;
+    struct host *host = hosts_pick(&s->hosts, now_ns, &q, &what);
+    if (!host)
+        return false;
+    if (what == HOST_NOW)
+        return grant(s, host, q);
+    if (what == HOST_RESOLVE)
+        resolve(s, host);
+    else if (what == HOST_UNBIND)
+        drop_everywhere(s, host, now_ns);
+    else
+        ipc_add_number(&s->crew.workers[host->worker].ipc, IPC_DROP, host->id);
+    return true;
+}
+
+int64_t leases_pump(struct supervisor *s)
+{
+    int64_t now_ns = clock_mono_ns(), until_ns = now_ns + PUMP_MAX_NS;
+    int64_t next_ns = hosts_tick(&s->hosts, now_ns);
+    unsigned n = 0;
+    while (pump_one(s, now_ns))
+        if ((++n & 63) == 0 && clock_mono_ns() > until_ns) {
+            next_ns = 0;
+            break;
+        }
+    list_each(it, &s->jobs)
+        leases_read(list_of(it, struct job, link));
+    return next_ns;
+}
+
+bool leases_exclude(struct job *j, unsigned most)
+{
+    struct list *queues = &j->source.queues;
+    for (struct list *it = queues->next; it != queues && most;) {
+        struct hostq *q = list_of(it, struct hostq, link);
+        it = it->next;
+        for (; most && !hostq_empty(q); most--) {
+            uint64_t entry;
+            struct hop *hop = hostq_take(q, &entry);
+            struct lease *l = lease_new(j, q, entry, hop);
+            l->exclude = (uint8_t)j->exclude;
+            need_text(l);
+        }
+    }
+    for (const struct retry *r; most && (r = retries_first(&j->retries)); most--) {
+        struct lease *l = lease_new(j, r->queue, r->entry, NULL);
+        retries_pop(&j->retries);
+        l->exclude = (uint8_t)j->exclude;
+        need_text(l);
+    }
+    leases_read(j);
+    return !j->source.queued_count && !j->retries.count;
+}

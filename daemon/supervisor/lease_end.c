@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/* How leases end. Every way is: a row, or back into a queue; then the host's clock; then free. */
+#include "daemon/supervisor/lease_end.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/url.h"
+#include "common/xalloc.h"
+#include "daemon/supervisor/job.h"
+#include "daemon/supervisor/row.h"
+#include "daemon/supervisor/supervisor.h"
+
+#define CHARGES_MAX 3
+
+static const char *given_url(const struct lease *l)
+{
+    return l->hop ? l->hop->chain[0] : l->url;
+}
+
+static void put_row(struct lease *l, enum outcome outcome, enum reason reason, const char *tail,
+                    size_t tail_len, uint32_t file, uint64_t end_bytes)
+{
+    struct job *j = l->job;
+    struct buf row = {0};
+    row_head(&row, ENTRY_SEQ(l->entry), given_url(l), outcome);
+    if (l->hop && l->hop->count > 1)
+        row_redirects(&row, l->hop->chain + 1, l->hop->count - 1);
+    row_tail(&row, reason, tail, tail_len);
+    job_row(j, ENTRY_SEQ(l->entry), outcome, buf_data(&row), buf_len(&row), file, end_bytes);
+    if (reason != REASON_NONE)
+        j->s->totals.by_reason[reason]++;
+    buf_done(&row);
+}
+
+/* The host's part of the end. */
+static void release_host(struct lease *l, const struct ipc_end *end, bool unsent)
+{
+    struct supervisor *s = l->job->s;
+    struct host_end how = {.grant = l->grant,
+                           .told_sent = l->told_sent,
+                           .unsent = unsent,
+                           .kept = end->kept,
+                           .reached = end->kept || end->status};
+    if (host_end(&s->hosts, l->host, &how, clock_mono_ns()))
+        ipc_add_number(&l->worker->ipc, IPC_DROP, l->host->id);
+    if (!list_empty(&l->worker->waiting))
+        hosts_wake(&s->hosts, list_of(l->worker->waiting.next, struct host, link));
+}
+
+static void finish(struct lease *l, const struct ipc_end *end, bool unsent)
+{
+    struct job *j = l->job;
+    struct supervisor *s = j->s;
+    l->worker->finished_count++;
+    s->totals.bytes_in += end->wire_bytes;
+    j->bytes_in += end->wire_bytes;
+    if (end->status / 100 < 6)
+        s->totals.by_status[end->status / 100]++;
+    release_host(l, end, unsent);
+    lease_free(l);
+    job_update(j);
+    supervisor_kick(s);
+}
+
+void lease_sent(struct lease *l)
+{
+    if (l->told_sent || l->grant == GRANT_FREE)
+        return;
+    l->told_sent = true;
+    host_sent(&l->job->s->hosts, l->host, clock_mono_ns());
+    supervisor_kick(l->job->s);
+}
+
+void lease_done(struct lease *l, const struct ipc_end *end)
+{
+    put_row(l, end->outcome, end->reason, end->data, end->tail_len, end->file, end->end);
+    job_file_grew(l->job, l->worker->slot, end->file, end->end);
+    finish(l, end, false);
+}
+
+/* REASON_NONE: the redirect may be followed to `u`. */
+static enum reason judge_redirect(const struct lease *l, const struct ipc_end *end, struct url *u)
+{
+    const struct job_spec *spec = &l->job->spec;
+    struct url_slice canon;
+    if (url_parse(end->data + end->tail_len, end->next_len, NULL, u))
+        return REASON_BAD_REDIRECT;
+    if (url_canon(u, &canon) || u->scheme != URL_HTTP)
+        return REASON_SCHEME;
+    if (canon.n > URL_MAX_GIVEN)
+        return REASON_BAD_REDIRECT;
+    unsigned hops = l->hop ? l->hop->count - 1 : 0;
+    if (spec->redirects.max && hops >= spec->redirects.max)
+        return REASON_REDIRECT_LIMIT;
+    for (unsigned i = 0; l->hop && i < l->hop->count; i++)
+        if (strlen(l->hop->chain[i]) == canon.n && !memcmp(l->hop->chain[i], canon.p, canon.n))
+            return REASON_REDIRECT_LOOP;
+    if (!l->hop && l->url_len == canon.n && !memcmp(l->url, canon.p, canon.n))
+        return REASON_REDIRECT_LOOP;
+    return hops >= UINT8_MAX ? REASON_REDIRECT_LIMIT : REASON_NONE;
+}
+
+/* The chain so far and its next URL. */
+static struct hop *next_hop(struct lease *l, const char *url, size_t len)
+{
+    struct hop *hop = l->hop;
+    if (!hop) {
+        hop = slab_get(&l->job->s->hosts.hop_slab);
+        list_init(&hop->link);
+        hop->chain = xmalloc(sizeof *hop->chain);
+        hop->chain[hop->count++] = xmemdup0(l->url, l->url_len);
+    }
+    l->hop = NULL;
+    hop->entry = l->entry;
+    hop->chain = xrealloc(hop->chain, (hop->count + 1) * sizeof *hop->chain);
+    hop->chain[hop->count++] = xmemdup0(url, len);
+    return hop;
+}
+
+void lease_again(struct lease *l, const struct ipc_end *end)
+{
+    struct job *j = l->job;
+    struct url u = {0};
+    struct url_slice canon;
+    enum reason reason = judge_redirect(l, end, &u);
+    job_file_grew(j, l->worker->slot, end->file, end->end);
+    if (reason == REASON_NONE) {
+        url_canon(&u, &canon);
+        struct hop *hop = next_hop(l, canon.p, canon.n);
+        if (end->file)
+            ledger_hop(j->ledger, end->file, end->end);
+        j->s->totals.again++;
+        hosts_push_hop(&j->s->hosts, job_queue(j, &u), hop);
+        /* the row's URL went with the hop */
+    } else {
+        struct buf tail = {0};
+        buf_add(&tail, end->data, end->tail_len);
+        if (reason == REASON_SCHEME && u.scheme == URL_HTTPS)
+            buf_adds(&tail, ",\"detail\":\"not built\"");
+        struct hop *hop = next_hop(l, end->data + end->tail_len, end->next_len);
+        l->hop = hop;
+        put_row(l, reason_outcome(reason), reason, buf_data(&tail), buf_len(&tail), end->file,
+                end->end);
+        buf_done(&tail);
+    }
+    url_done(&u);
+    finish(l, end, false);
+}
+
+static int64_t backoff_ns(const struct job_spec *spec, unsigned attempts)
+{
+    double ms = (double)spec->retry.backoff_ms;
+    for (unsigned i = 1; i < attempts; i++)
+        ms *= (double)spec->retry.factor;
+    double day_ms = 24 * 3600 * 1000.0;
+    if (ms > day_ms)
+        ms = day_ms;
+    return (int64_t)(ms * (0.9 + 0.2 * drand48()) * 1e6);
+}
+
+void lease_retry(struct lease *l, const struct ipc_end *end)
+{
+    struct job *j = l->job;
+    unsigned attempts = ENTRY_ATTEMPTS(l->entry) + 1;
+    uint64_t entry = ENTRY(ENTRY_SEQ(l->entry), attempts, ENTRY_CHARGES(l->entry));
+    if (end->file) {
+        ledger_hop(j->ledger, end->file, end->end);
+        job_file_grew(j, l->worker->slot, end->file, end->end);
+    }
+    struct hostq *q = l->hop ? job_queue_of(j, l->hop->chain[0]) : l->queue;
+    retries_add(&j->retries, clock_mono_ns() + backoff_ns(&j->spec, attempts), entry, q);
+    j->s->totals.retried++;
+    finish(l, end, false);
+}
+
+void lease_back(struct lease *l, bool charged)
+{
+    struct job *j = l->job;
+    unsigned charges = ENTRY_CHARGES(l->entry) + charged;
+    if (charges >= CHARGES_MAX) {
+        put_row(l, OUTCOME_FAILED, REASON_WORKER_CRASH, "", 0, 0, 0);
+    } else {
+        l->entry = ENTRY(ENTRY_SEQ(l->entry), ENTRY_ATTEMPTS(l->entry), charges);
+        if (l->hop) {
+            l->hop->entry = l->entry;
+            hosts_push_hop(&j->s->hosts, l->queue, l->hop);
+            l->hop = NULL;
+        } else {
+            hosts_push_front(&j->s->hosts, l->queue, l->entry);
+        }
+    }
+    lease_free(l);
+    job_update(j);
+    supervisor_kick(j->s);
+}
+
+void lease_noconn(struct lease *l, const struct ipc_end *end)
+{
+    l->job->s->totals.noconn++;
+    release_host(l, end, true);
+    lease_back(l, false);
+}
+
+void lease_wfail(struct lease *l, const struct ipc_end *end)
+{
+    struct job *j = l->job;
+    int slot = l->worker->slot;
+    release_host(l, end, false);
+    lease_back(l, false);
+    job_file_failed(j, slot, end->file);
+}
+
+void lease_excluded(struct lease *l)
+{
+    put_row(l, reason_outcome(l->exclude), l->exclude, "", 0, 0, 0);
+    lease_free(l);
+}
+
+/* ---- deaths ---- */
+
+static void end_of_dead(struct lease *l, bool charged)
+{
+    struct supervisor *s = l->job->s;
+    if (l->grant == GRANT_FREE) {
+        struct host_end how = {.grant = GRANT_FREE};
+        host_end(&s->hosts, l->host, &how, clock_mono_ns());
+    }
+    l->worker->held_count--;
+    l->worker = NULL;
+    list_del(&l->at_worker);
+    if (l->state == LEASE_READING)
+        l->state = LEASE_LOST;
+    else
+        lease_back(l, charged);
+}
+
+void leases_of_dead(struct worker *w, uint64_t guilty)
+{
+    struct supervisor *s = w->s;
+    int64_t now_ns = clock_mono_ns();
+    s->totals.worker_deaths++;
+    while (!list_empty(&w->leases)) {
+        struct lease *l = list_of(w->leases.prev, struct lease, at_worker);
+        end_of_dead(l, guilty && l->id == guilty);
+    }
+    for (uint32_t i = 0; i < s->hosts.count; i++)
+        if (s->hosts.by_id[i]->worker == w->slot)
+            host_worker_died(&s->hosts, s->hosts.by_id[i], now_ns);
+}
+
+void leases_forget(struct job *j)
+{
+    struct supervisor *s = j->s;
+    int64_t now_ns = clock_mono_ns();
+    list_each_safe(it, next, &j->leases)
+    {
+        struct lease *l = list_of(it, struct lease, of_job);
+        struct host_end how = {.grant = l->grant, .told_sent = l->told_sent};
+        if (l->worker)
+            host_end(&s->hosts, l->host, &how, now_ns);
+        lease_free(l);
+    }
+    j->unread_count = 0;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* The operations: one function each, in ops_*.c. */
+#ifndef SUPERVISOR_OPS_H
+#define SUPERVISOR_OPS_H
+
+#include "daemon/supervisor/control.h"
+
+#define OP(name, level, when, handler, arguments) void handler(struct request *r);
+#define LATER(name)
+#include "daemon/supervisor/ops.def"
+#undef OP
+#undef LATER
+
+/* Checks op, level, time and arguments, then runs it or refuses. */
+void ops_run(struct request *r, const char *op);
+
+/* The request is going away; what was begun for it goes on without. */
+void submission_forget_request(struct submission *m);
+void paging_forget_request(struct paging *p);
+
+/* Jobs that wait for their words; see ops_submit.c. */
+void drafts_client_gone(struct supervisor *s, const struct client *c);
+void drafts_done(struct supervisor *s);
+
+/* The job as jobs and show give it; a new reference. */
+json_t *op_job_json(const struct job *j, bool full);
+
+#endif

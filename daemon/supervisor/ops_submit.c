@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: MIT */
+/* How a job comes to be and how URLs come into it.
+ *
+ *   job.submit ─▶ directory ─▶ ledger ─▶ seeds durable ─▶ job.json ─▶ answer
+ *
+ * job.json is written last: a directory without it was never answered for and is removed at the next
+ * start. A specification whose word lists do not fit a line comes as a draft: {"upload":true} in the
+ * place of a list, the words by job.words, the job itself with the first job.add. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/log.h"
+#include "common/xalloc.h"
+#include "daemon/supervisor/job_slices.h"
+#include "daemon/supervisor/ops.h"
+#include "daemon/supervisor/state.h"
+#include "daemon/supervisor/supervisor.h"
+
+#define DRAFTS_MAX 64
+
+/* ---- making a job ---- */
+
+struct submission {
+    struct disk_op op;
+    struct job_wait wait;
+    struct ledger_wait ledger_wait;
+    struct job *job;         /* borrowed */
+    struct request *request; /* borrowed; NULL: nobody waits for the answer */
+    int err;
+};
+
+static void submission_end(struct submission *m, int err)
+{
+    struct job *j = m->job;
+    struct request *r = m->request;
+    if (r)
+        r->submission = NULL;
+    if (err && r)
+        request_storage(r, err);
+    else if (r)
+        request_ok(r, op_job_json(j, false));
+    if (err)
+        log_err("job not made job=%s: %s", j->spec.name, strerror(-err));
+    if (err && j->phase == JOB_OPENING && !j->ledger)
+        job_dispose(j);
+    free(m);
+}
+
+static void on_saved(struct job_wait *w, int err)
+{
+    submission_end(list_of(w, struct submission, wait), err);
+}
+
+static void on_durable(struct ledger_wait *w, int err)
+{
+    struct submission *m = list_of(w, struct submission, ledger_wait);
+    m->wait.done = on_saved;
+    if (err)
+        submission_end(m, err);
+    else
+        job_save(m->job, &m->wait);
+}
+
+static void on_opened(struct job_wait *w, int err)
+{
+    struct submission *m = list_of(w, struct submission, wait);
+    struct job *j = m->job;
+    if (err) {
+        submission_end(m, err);
+        return;
+    }
+    for (size_t i = 0; i < j->spec.seeds.count; i++)
+        job_give(j, j->spec.seeds.v[i].p, j->spec.seeds.v[i].len, 0);
+    if (!j->streaming)
+        job_input_whole(j);
+    m->ledger_wait.done = on_durable;
+    ledger_wait(j->ledger, &m->ledger_wait);
+    job_slices_run(j);
+}
+
+static void make_dir(struct disk_op *op)
+{
+    struct submission *m = list_of(op, struct submission, op);
+    m->err = mkdir(m->job->dir, 0750) < 0 ? -errno : 0;
+}
+
+static void made_dir(struct disk_op *op)
+{
+    struct submission *m = list_of(op, struct submission, op);
+    if (m->err) {
+        submission_end(m, m->err);
+        return;
+    }
+    m->wait.done = on_opened;
+    list_add_tail(&m->job->opened_waiting, &m->wait.link);
+    job_open(m->job, true);
+}
+
+static struct job *make_job(struct supervisor *s, struct job_spec *take_spec, bool more,
+                            const struct client *streamer, struct request *r)
+{
+    char *dir = state_job_dir(s, take_spec->name);
+    struct job *j = job_new(s, take_spec, dir);
+    free(dir);
+    j->streaming = more;
+    j->streamer = more ? streamer : NULL;
+    struct submission *m = xcalloc(1, sizeof *m);
+    m->job = j;
+    m->request = r;
+    if (r)
+        r->submission = m;
+    m->op.run = make_dir;
+    m->op.done = made_dir;
+    disk_ask(s->disk, &m->op);
+    return j;
+}
+
+void submission_forget_request(struct submission *m)
+{
+    m->request = NULL;
+}
+
+/* ---- drafts ---- */
+
+struct draft {
+    struct list link;            /* in supervisor->drafts */
+    const struct client *client; /* whose it is; compared only */
+    char name[SPEC_NAME_MAX + 1];
+    json_t *spec;                /* owned; words are added to it */
+};
+
+static void draft_free(struct draft *d)
+{
+    list_del(&d->link);
+    json_decref(d->spec);
+    free(d);
+}
+
+static struct draft *draft_find(const struct supervisor *s, const char *name)
+{
+    list_each(it, &s->drafts)
+        if (!strcmp(list_of(it, struct draft, link)->name, name))
+            return list_of(it, struct draft, link);
+    return NULL;
+}
+
+void drafts_client_gone(struct supervisor *s, const struct client *c)
+{
+    list_each_safe(it, next, &s->drafts)
+        if (list_of(it, struct draft, link)->client == c)
+            draft_free(list_of(it, struct draft, link));
+}
+
+void drafts_done(struct supervisor *s)
+{
+    while (!list_empty(&s->drafts))
+        draft_free(list_of(s->drafts.next, struct draft, link));
+}
+
+static bool is_upload(const json_t *list)
+{
+    return json_is_true(json_object_get(list, "upload")) && json_object_size(list) == 1;
+}
+
+/* Replaces {"upload":true} by [] and counts them. */
+static size_t take_uploads(json_t *spec)
+{
+    size_t count = 0;
+    const char *name;
+    json_t *list;
+    void *next;
+    json_t *words = json_object_get(spec, "words");
+    json_object_foreach_safe(words, next, name, list)
+    {
+        if (is_upload(list)) {
+            json_object_set_new(words, name, json_array());
+            count++;
+        }
+    }
+    return count;
+}
+
+void op_words(struct request *r)
+{
+    struct draft *d = draft_find(r->s, request_text(r, "job"));
+    if (!d || d->client != r->client) {
+        request_error(r, ERROR_NOT_FOUND, "args.job", NULL, "no job called %.80s waits for words",
+                      request_text(r, "job"));
+        return;
+    }
+    json_t *list = json_object_get(json_object_get(d->spec, "words"), request_text(r, "name"));
+    if (!json_is_array(list)) {
+        request_error(r, ERROR_BAD_ARGUMENT, "args.name", NULL, "%.80s is no list of the template",
+                      request_text(r, "name"));
+        return;
+    }
+    json_array_extend(list, json_object_get(r->args, "words"));
+    request_ok(r, NULL);
+}
+
+/* ---- job.submit ---- */
+
+static void default_name(struct supervisor *s, struct job_spec *spec)
+{
+    for (unsigned n = s->next_job_id + 1; !spec->name[0] || jobs_named(s, spec->name) ||
+                                          draft_find(s, spec->name);
+         n++)
+        snprintf(spec->name, sizeof spec->name, "job-%u", n);
+}
+
+static void refuse_spec(struct request *r, const struct spec_error *e)
+{
+    char field[160];
+    snprintf(field, sizeof field, "args.spec%s%s", *e->field ? "." : "", e->field);
+    request_error(r, e->unsupported ? ERROR_UNSUPPORTED : ERROR_BAD_ARGUMENT, field,
+                  *e->hint ? e->hint : NULL, "%s", e->message);
+}
+
+/* False: refused, and the specification is freed. */
+static bool may_submit(struct request *r, struct job_spec *spec)
+{
+    if (spec->pace.robots == SPEC_ROBOTS_IGNORE && !request_may_ignore_robots(r)) {
+        request_error(r, ERROR_DENIED, "args.spec.pace.robots",
+                      "robots_ignore in crawld.conf says who may",
+                      "you may not say robots: ignore");
+        spec_done(spec);
+        return false;
+    }
+    if (spec->name[0] && (jobs_named(r->s, spec->name) || draft_find(r->s, spec->name))) {
+        request_error(r, ERROR_ALREADY_EXISTS, "args.spec.name",
+                      "add to it with `crawlctl add`, or delete it first",
+                      "there is a job called %s", spec->name);
+        spec_done(spec);
+        return false;
+    }
+    return true;
+}
+
+static void submit_draft(struct request *r, json_t *spec_json, struct job_spec *spec)
+{
+    size_t count = 0;
+    list_each(it, &r->s->drafts)
+        count++;
+    if (!request_flag(r, "more") || count >= DRAFTS_MAX) {
+        request_error(r, count >= DRAFTS_MAX ? ERROR_BUSY : ERROR_BAD_ARGUMENT, "args.more", NULL,
+                      count >= DRAFTS_MAX ? "too many jobs wait for their words"
+                                          : "words to be uploaded need more: true");
+        spec_done(spec);
+        return;
+    }
+    struct draft *d = xcalloc(1, sizeof *d);
+    d->client = r->client;
+    d->spec = json_incref(spec_json);
+    snprintf(d->name, sizeof d->name, "%s", spec->name);
+    json_object_set_new(d->spec, "name", json_string(d->name));
+    list_add_tail(&r->s->drafts, &d->link);
+    request_ok(r, json_pack("{ss ss}", "name", d->name, "state", "new"));
+    spec_done(spec);
+}
+
+void op_submit(struct request *r)
+{
+    struct job_spec spec;
+    struct spec_error error;
+    json_t *spec_in = json_object_get(r->args, "spec");
+    size_t uploads = take_uploads(spec_in);
+    if (spec_parse(spec_in, &spec, &error) < 0) {
+        refuse_spec(r, &error);
+        return;
+    }
+    if (!may_submit(r, &spec))
+        return;
+    default_name(r->s, &spec);
+    if (request_flag(r, "dry_run")) {
+        request_ok(r, json_pack("{ss so}", "name", spec.name, "spec", spec_json(&spec)));
+        spec_done(&spec);
+    } else if (uploads) {
+        submit_draft(r, spec_in, &spec);
+    } else {
+        make_job(r->s, &spec, request_flag(r, "more"), r->client, r);
+    }
+}
+
+/* ---- job.add ---- */
+
+static void add_now(struct request *r);
+
+static void on_opened_for_add(struct job_wait *w, int err)
+{
+    struct request *r = list_of(w, struct request, job_wait);
+    if (err)
+        request_storage(r, err);
+    else
+        add_now(r);
+}
+
+/* The draft becomes a job; the request goes on when it is open. False: refused. */
+static bool promote(struct request *r, struct draft *d)
+{
+    struct job_spec spec;
+    struct spec_error error;
+    if (d->client != r->client) {
+        request_error(r, ERROR_WRONG_STATE, "args.job", NULL, "%s still waits for its words",
+                      d->name);
+        return false;
+    }
+    int e = spec_parse(d->spec, &spec, &error);
+    draft_free(d);
+    if (e < 0) {
+        refuse_spec(r, &error);
+        return false;
+    }
+    r->job = make_job(r->s, &spec, true, r->client, NULL);
+    return true;
+}
+
+static bool may_add(struct request *r)
+{
+    const char *why, *state = job_state(r->job, &why);
+    if (r->job->phase == JOB_OPEN && !r->job->cancelled &&
+        (r->job->streaming || r->job->hold == HOLD_INPUT_CUT ||
+         !ledger_has(r->job->ledger, LEDGER_LAST)))
+        return true;
+    bool whole = r->job->phase == JOB_OPEN && !r->job->cancelled;
+    request_error(r, ERROR_WRONG_STATE, "args.job",
+                  "submit it with --keep-open to add URLs later, or submit another job",
+                  "job %s is %s%s", r->job->spec.name, state,
+                  whole ? " and takes no more URLs: its input has ended" : "");
+    return false;
+}
+
+void op_add(struct request *r)
+{
+    const char *name = request_text(r, "job");
+    struct draft *d = draft_find(r->s, name);
+    if (d && !promote(r, d))
+        return;
+    if (!r->job)
+        r->job = jobs_named(r->s, name);
+    if (!r->job) {
+        request_error(r, ERROR_NOT_FOUND, "args.job", "`crawlctl jobs` lists the jobs there are",
+                      "no job is called %.80s", name);
+        return;
+    }
+    if (r->job->phase == JOB_OPENING && r->job->hold != HOLD_DISK) {
+        r->job_wait.done = on_opened_for_add;
+        list_add_tail(&r->job->opened_waiting, &r->job_wait.link);
+    } else {
+        add_now(r);
+    }
+}
+
+struct added {
+    json_int_t accepted, duplicates, bad;
+};
+
+/* False: refused. */
+static bool add_item(struct request *r, const json_t *item, uint64_t line, struct added *sum)
+{
+    struct job *j = r->job;
+    if (json_is_string(item)) {
+        switch (job_give(j, json_string_value(item), json_string_length(item), line)) {
+        case GIVEN_NEW:
+            sum->accepted++;
+            break;
+        case GIVEN_KNOWN:
+            sum->duplicates++;
+            break;
+        case GIVEN_EXCLUDED:
+            sum->bad++;
+            break;
+        }
+        return true;
+    }
+    const json_t *bad = json_object_get(item, "bad"), *n = json_object_get(item, "line");
+    if (!json_is_string(bad) || !json_is_integer(n)) {
+        request_error(r, ERROR_BAD_ARGUMENT, "args.urls", NULL,
+                      "urls holds strings or {\"line\":N,\"bad\":\"text\"}");
+        return false;
+    }
+    job_give_bad(j, json_string_value(bad), json_string_length(bad),
+                 (uint64_t)json_integer_value(n), "no text, or too long");
+    sum->bad++;
+    return true;
+}
+
+static void add_now(struct request *r)
+{
+    if (!may_add(r))
+        return;
+    struct job *j = r->job;
+    struct added sum = {0};
+    uint64_t line = (uint64_t)request_int(r, "line", 0);
+    const json_t *urls = json_object_get(r->args, "urls");
+    for (size_t i = 0; i < json_array_size(urls); i++)
+        if (!add_item(r, json_array_get(urls, i), line ? line + i : 0, &sum))
+            return;
+    if (request_flag(r, "last"))
+        job_input_whole(j);
+    job_slices_run(j);
+    request_ok_when_durable(r, json_pack("{sI sI sI}", "accepted", sum.accepted, "duplicates",
+                                         sum.duplicates, "bad", sum.bad));
+}
+
+void op_finish(struct request *r)
+{
+    struct job *j = r->job;
+    if (j->phase != JOB_OPEN) {
+        const char *why;
+        request_error(r, ERROR_WRONG_STATE, "args.job", NULL, "job %s is %s", j->spec.name,
+                      job_state(j, &why));
+        return;
+    }
+    ledger_flag(j->ledger, LEDGER_LAST);
+    j->streaming = false;
+    request_ok_when_durable(r, NULL);
+    job_update(j);
+}
