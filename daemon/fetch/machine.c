@@ -312,7 +312,7 @@ void machine_file(struct machine *m, const struct ipc_file *file, int take_fd)
 static void file_left(void *owner, uint32_t job, uint32_t file)
 {
     struct machine *m = owner;
-    ipc_add_number(m->uplink, IPC_LEFT, file);
+    ipc_add_number(m->uplink, IPC_LEFT, (uint64_t)job << 32 | file);
 }
 
 static void job_revoked(void *owner, uint32_t number)

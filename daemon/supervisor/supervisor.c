@@ -122,6 +122,7 @@ static void on_prepare(EV_P_ ev_prepare *w, int revents)
             s->pump_at_ns = next_ns;
     }
     crew_flush(s);
+    stop_step(s);
     ev_timer_stop(EV_A_ & s->pump);
     if (s->draining || s->pump_at_ns == INT64_MAX)
         return;
@@ -143,7 +144,6 @@ static void on_tick(EV_P_ ev_timer *w, int revents)
     crew_tick(s);
     control_tick(s);
     disk_guard_tick(s);
-    stop_step(s);
 }
 
 /* ---- starting ---- */
