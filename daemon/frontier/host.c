@@ -3,8 +3,8 @@
  * of connections; hosts without either are always HOST_NOW and nothing is counted for them.
  *
  * The clock keeps the time of the last fetch, and `last + delay` is computed when granting, so that
- * a stricter job counts at once. With one connection the last fetch is the end of the last exchange,
- * with more it is its SENT, and only one request may be unSENT at a time. */
+ * a stricter job counts at once. With one connection the last fetch is the end of the last
+ * exchange, with more it is its SENT, and only one request may be unSENT at a time. */
 #include "daemon/frontier/host.h"
 
 #include "common/ipc.h"

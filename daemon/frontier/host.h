@@ -2,7 +2,8 @@
 /* Hosts: their queues, their clocks, and the one answer to "may we ask this host now?".
  *
  * A host is a host name; all ports and schemes share its clock. Each job that has URLs for it has
- * a hostq there. The strictest delay and the fewest connections of the jobs with a hostq there count.
+ * a hostq there. The strictest delay and the fewest connections of the jobs with a hostq there
+ * count.
  *
  *      hosts ── host ──┬── hostq (job A) ── URLs of redirects, then FIFO of entries
  *                      └── hostq (job B) ── ...
@@ -45,7 +46,7 @@ struct source {
 };
 
 /* An entry of a queue: a seq, and what is remembered of it between leases. */
-#define ENTRY_SEQ_BITS 48
+#define ENTRY_SEQ_BITS    48
 #define ENTRY_SEQ(e)      ((e) & ((UINT64_C(1) << ENTRY_SEQ_BITS) - 1))
 #define ENTRY_ATTEMPTS(e) ((unsigned)((e) >> 48) & 0xff) /* made so far */
 #define ENTRY_CHARGES(e)  ((unsigned)((e) >> 56) & 0xf)  /* worker deaths it is blamed for */
@@ -71,48 +72,55 @@ struct hostq {
 
 /* All hosts of one address, where a job limits connections to it. */
 struct host_group {
-    struct host_group *next;   /* in the table */
-    uint8_t address[16];       /* IPv4 as ::ffff:a.b.c.d */
-    uint32_t connections;      /* open, idle ones too */
-    int64_t hold_ns;           /* no new one before: those of a dead worker may be under way */
-    struct list waiting;       /* hosts that want one more */
+    struct host_group *next; /* in the table */
+    uint8_t address[16];     /* IPv4 as ::ffff:a.b.c.d */
+    uint32_t connections;    /* open, idle ones too */
+    int64_t hold_ns;         /* no new one before: those of a dead worker may be under way */
+    struct list waiting;     /* hosts that want one more */
     struct list members;
 };
 
-enum host_place { HOST_NOWHERE, HOST_READY, HOST_TIMED, HOST_STALLED, HOST_AT_WORKER, HOST_AT_GROUP };
+enum host_place {
+    HOST_NOWHERE,
+    HOST_READY,
+    HOST_TIMED,
+    HOST_STALLED,
+    HOST_AT_WORKER,
+    HOST_AT_GROUP
+};
 
 struct host {
-    struct host *next;         /* in the table */
-    struct list link;          /* in the list `place` says */
-    struct hostq *queues;      /* owned */
-    struct host_group *group;  /* NULL until the address is known */
-    struct list member;        /* in group->members */
-    int64_t last_ns;           /* the last fetch: its end, or its SENT */
-    int64_t due_ns;            /* when TIMED */
-    uint32_t heap_index;       /* when TIMED, from 1 */
+    struct host *next;        /* in the table */
+    struct list link;         /* in the list `place` says */
+    struct hostq *queues;     /* owned */
+    struct host_group *group; /* NULL until the address is known */
+    struct list member;       /* in group->members */
+    int64_t last_ns;          /* the last fetch: its end, or its SENT */
+    int64_t due_ns;           /* when TIMED */
+    uint32_t heap_index;      /* when TIMED, from 1 */
     uint32_t id;
-    uint32_t free_act;         /* leases under way without limits */
-    uint16_t act, unsent;      /* leases under way; of them not yet SENT */
+    uint32_t free_act;          /* leases under way without limits */
+    uint16_t act, unsent;       /* leases under way; of them not yet SENT */
     uint16_t connections, idle; /* counted ones; of them idle */
-    int16_t worker;            /* slot it is bound to, -1 none */
-    uint8_t place;             /* enum host_place */
-    bool known, asked;         /* its address; RESOLVE is under way */
-    bool alive;                /* has been reached */
-    bool was_free;             /* leases without limits may have left idle connections */
+    int16_t worker;             /* slot it is bound to, -1 none */
+    uint8_t place;              /* enum host_place */
+    bool known, asked;          /* its address; RESOLVE is under way */
+    bool alive;                 /* has been reached */
+    bool was_free;              /* leases without limits may have left idle connections */
     uint8_t name_len;
-    char name[];               /* lower case, not NUL-terminated */
+    char name[]; /* lower case, not NUL-terminated */
 };
 
 enum host_verdict {
-    HOST_NOW,      /* grant it */
-    HOST_AT,       /* not before *ret_at_ns */
-    HOST_EMPTY,    /* no URL waits */
-    HOST_CLOSED,   /* only jobs that may not lease have URLs: *ret_queue is one of theirs */
-    HOST_BUSY,     /* a lease under way must end first */
-    HOST_FULL,     /* its connections are used up */
-    HOST_ADDRESS,  /* its address's connections are used up */
-    HOST_RESOLVE,  /* its address must be asked for first */
-    HOST_UNBIND,   /* was without limits: idle connections must be dropped first */
+    HOST_NOW,     /* grant it */
+    HOST_AT,      /* not before *ret_at_ns */
+    HOST_EMPTY,   /* no URL waits */
+    HOST_CLOSED,  /* only jobs that may not lease have URLs: *ret_queue is one of theirs */
+    HOST_BUSY,    /* a lease under way must end first */
+    HOST_FULL,    /* its connections are used up */
+    HOST_ADDRESS, /* its address's connections are used up */
+    HOST_RESOLVE, /* its address must be asked for first */
+    HOST_UNBIND,  /* was without limits: idle connections must be dropped first */
 };
 
 struct hosts {
@@ -120,11 +128,11 @@ struct hosts {
     struct host **by_id;
     struct host_group **groups;
     uint32_t table_size, count, by_id_size, groups_size, groups_count;
-    struct host **heap;  /* by due_ns */
+    struct host **heap; /* by due_ns */
     uint32_t heap_count, heap_size;
     struct list ready;
     struct slab queue_slab, hop_slab;
-    int64_t start_ns;    /* every host counts as fetched LINGER after it */
+    int64_t start_ns; /* every host counts as fetched LINGER after it */
 };
 
 void hosts_init(struct hosts *h, int64_t now_ns);

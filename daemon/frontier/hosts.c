@@ -30,8 +30,7 @@ void hop_free(struct hosts *h, struct hop *hop)
 
 static void hostq_clear(struct hosts *h, struct hostq *q)
 {
-    list_each_safe(it, next, &q->hops)
-        hop_free(h, list_of(it, struct hop, link));
+    list_each_safe(it, next, &q->hops) hop_free(h, list_of(it, struct hop, link));
     queue_done(&q->entries);
 }
 

@@ -61,10 +61,10 @@ static bool apply_file(struct state *s, struct cut *c, uint64_t off)
 static bool accept(struct state *s, struct cut *c, uint64_t off)
 {
     uint64_t seq = cut_varint(c);
-    if (c->bad || !seq || window_holds(&s->window, seq))
+    if (c->bad || !seq || seq > s->next_seq || window_holds(&s->window, seq))
         return false;
     uint64_t ordinal = state_ordinal(s, seq);
-    if (!roster_open(&s->roster, ordinal))
+    if (ordinal >= STATE_URLS_MAX || !roster_open(&s->roster, ordinal))
         return false;
     roster_place(&s->roster, ordinal, off);
     if (seq >= s->next_seq) {

@@ -9,6 +9,7 @@
 #include "daemon/frontier/window.h"
 
 #define STATE_FILE_MAX (1u << 24)
+#define STATE_URLS_MAX (UINT64_C(1) << 40)
 
 struct state {
     struct journal_head head;

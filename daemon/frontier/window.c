@@ -81,6 +81,13 @@ static bool spilled_close(struct window *w, uint64_t index)
     return true;
 }
 
+bool window_is_open(const struct window *w, uint64_t index)
+{
+    size_t i = spilled_find(w, index);
+    return (i < w->spilled_count && w->spilled[i] == index << 1) ||
+           (in_window(w, index) && !is_closed(w, index));
+}
+
 bool window_close(struct window *w, uint64_t index)
 {
     if (spilled_close(w, index))

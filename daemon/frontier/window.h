@@ -33,6 +33,8 @@ static inline bool window_holds(const struct window *w, uint64_t seq)
     return seq - w->base < w->count;
 }
 
+bool window_is_open(const struct window *w, uint64_t index);
+
 /* Marks an index as ended; false if it was not open. */
 bool window_close(struct window *w, uint64_t index);
 

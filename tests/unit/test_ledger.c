@@ -1,201 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include <check.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "common/buf.h"
-#include "common/xalloc.h"
-#include "daemon/frontier/ledger.h"
+#include "tests/unit/ledger_rig.h"
 #include "tests/unit/unit.h"
-
-/* One ledger with a loop and a disk thread of its own, and what it told. */
-struct bench {
-    struct ev_loop *loop;
-    struct disk *disk;
-    struct ledger *ledger;
-    char dir[64];
-    bool opened, closed, failed, read_done;
-    int open_err;
-    char why[600];
-    uint64_t torn, queued_count, ended_count, last_seq;
-    struct buf queued, texts; /* "seq url\n" */
-    uint32_t file;
-    int fd;
-    char name[128];
-    int wait_err;
-    bool waited;
-    struct ledger_wait wait;
-};
-
-static void on_opened(void *owner, int err, const char *why, uint64_t torn)
-{
-    struct bench *b = owner;
-    b->opened = true;
-    b->open_err = err;
-    b->torn = torn;
-    snprintf(b->why, sizeof b->why, "%s", why ? why : "");
-}
-
-static void add_lines(struct buf *out, const struct ledger_url *urls, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        buf_addf(out, "%llu ", (unsigned long long)urls[i].seq);
-        buf_add(out, urls[i].url, urls[i].len);
-        buf_addc(out, '\n');
-    }
-}
-
-static void on_queued(void *owner, const struct ledger_url *urls, size_t count)
-{
-    struct bench *b = owner;
-    b->queued_count += count;
-    if (b->queued_count < 10000)
-        add_lines(&b->queued, urls, count);
-}
-
-static void on_ended(void *owner, uint64_t seq, enum outcome outcome)
-{
-    struct bench *b = owner;
-    b->ended_count++;
-    b->last_seq = seq;
-}
-
-static void on_read(void *owner, const struct ledger_url *urls, size_t count)
-{
-    struct bench *b = owner;
-    b->read_done = true;
-    add_lines(&b->texts, urls, count);
-}
-
-static void on_file(void *owner, uint64_t cookie, uint32_t file, int fd, const char *name)
-{
-    struct bench *b = owner;
-    b->file = file;
-    b->fd = file ? dup(fd) : -1;
-    snprintf(b->name, sizeof b->name, "%s", name ? name : "");
-}
-
-static void on_failed(void *owner, int err, const char *what)
-{
-    ((struct bench *)owner)->failed = true;
-}
-
-static void on_closed(void *owner)
-{
-    ((struct bench *)owner)->closed = true;
-}
-
-static const struct ledger_ops ops = {.opened = on_opened,
-                                      .queued = on_queued,
-                                      .ended = on_ended,
-                                      .read = on_read,
-                                      .file = on_file,
-                                      .failed = on_failed,
-                                      .closed = on_closed};
-
-#define RUN_UNTIL(b, cond)                                                                         \
-    while (!(cond))                                                                                \
-    ev_run((b)->loop, EVRUN_ONCE)
-
-static void start(struct bench *b, bool create)
-{
-    b->opened = b->closed = false;
-    b->queued_count = 0;
-    buf_clear(&b->queued);
-    b->loop = ev_loop_new(0);
-    b->disk = disk_new(b->loop);
-    b->ledger = ledger_new(b->disk, b->loop, b->dir, ".warc", LEDGER_BATCH, 1000000, &ops, b);
-    if (create)
-        ledger_create(b->ledger);
-    else
-        ledger_open(b->ledger);
-    RUN_UNTIL(b, b->opened);
-}
-
-static struct bench *bench_new(void)
-{
-    struct bench *b = xcalloc(1, sizeof *b);
-    snprintf(b->dir, sizeof b->dir, "/tmp/ledger-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(b->dir));
-    start(b, true);
-    ck_assert_int_eq(b->open_err, 0);
-    return b;
-}
-
-static void stop(struct bench *b)
-{
-    ledger_close(b->ledger);
-    RUN_UNTIL(b, b->closed);
-    ledger_free(b->ledger);
-    disk_free(b->disk);
-    ev_loop_destroy(b->loop);
-}
-
-static void again(struct bench *b)
-{
-    stop(b);
-    start(b, false);
-}
-
-static void bench_free(struct bench *b)
-{
-    stop(b);
-    char cmd[128];
-    snprintf(cmd, sizeof cmd, "rm -rf %s", b->dir);
-    ck_assert_int_eq(system(cmd), 0);
-    buf_done(&b->queued);
-    buf_done(&b->texts);
-    free(b);
-}
-
-static void on_waited(struct ledger_wait *w, int err)
-{
-    struct bench *b = (struct bench *)((char *)w - offsetof(struct bench, wait));
-    b->waited = true;
-    b->wait_err = err;
-}
-
-static void commit(struct bench *b)
-{
-    b->waited = false;
-    b->wait.done = on_waited;
-    ledger_wait(b->ledger, &b->wait);
-    RUN_UNTIL(b, b->waited);
-    ck_assert_int_eq(b->wait_err, 0);
-}
-
-static uint64_t accept_url(struct bench *b, const char *url)
-{
-    return ledger_accept(b->ledger, url, strlen(url), true, false);
-}
-
-static void end_url(struct bench *b, uint64_t seq, uint32_t file, uint64_t end)
-{
-    char row[64];
-    int n = snprintf(row, sizeof row, "{\"seq\":%llu}\n", (unsigned long long)seq);
-    ck_assert_int_eq(ledger_row(b->ledger, seq, OUTCOME_STORED, row, (size_t)n, file, end), 0);
-}
-
-static off_t size_of(struct bench *b, const char *name)
-{
-    char path[512];
-    snprintf(path, sizeof path, "%s/%s", b->dir, name);
-    struct stat st;
-    return stat(path, &st) < 0 ? -1 : st.st_size;
-}
-
-static struct ledger_counts counts(struct bench *b)
-{
-    return ledger_counts(b->ledger);
-}
 
 START_TEST(urls_are_queued_when_durable_and_again_after_a_restart)
 {
-    struct bench *b = bench_new();
+    struct rig *b = rig_new();
     ck_assert_uint_eq(accept_url(b, "http://a/"), 1);
     ck_assert_uint_eq(accept_url(b, "http://b/"), 2);
     ck_assert_uint_eq(accept_url(b, "http://a/"), 0);
@@ -215,25 +26,25 @@ START_TEST(urls_are_queued_when_durable_and_again_after_a_restart)
     ck_assert_int_eq(size_of(b, "results.jsonl"), 10);
     ck_assert_uint_eq(accept_url(b, "http://b/"), 0);
     ck_assert_uint_eq(accept_url(b, "http://c/"), 3);
-    bench_free(b);
+    rig_free(b);
 }
 END_TEST
 
 START_TEST(a_wait_is_answered_also_when_nothing_was_new)
 {
-    struct bench *b = bench_new();
+    struct rig *b = rig_new();
     commit(b);
     accept_url(b, "http://a/");
     commit(b);
     ck_assert_uint_eq(accept_url(b, "http://a/"), 0);
     commit(b);
-    bench_free(b);
+    rig_free(b);
 }
 END_TEST
 
 START_TEST(a_row_is_taken_once)
 {
-    struct bench *b = bench_new();
+    struct rig *b = rig_new();
     accept_url(b, "http://a/");
     commit(b);
     end_url(b, 1, 0, 0);
@@ -242,13 +53,13 @@ START_TEST(a_row_is_taken_once)
     ck_assert_int_eq(ledger_row(b->ledger, 0, OUTCOME_FAILED, "x\n", 2, 0, 0), -EINVAL);
     commit(b);
     ck_assert_int_eq(ledger_row(b->ledger, 1, OUTCOME_FAILED, "x\n", 2, 0, 0), -EINVAL);
-    bench_free(b);
+    rig_free(b);
 }
 END_TEST
 
 START_TEST(a_url_accepted_with_its_row_is_never_queued)
 {
-    struct bench *b = bench_new();
+    struct rig *b = rig_new();
     uint64_t seq = ledger_accept(b->ledger, "no url", 6, true, true);
     end_url(b, seq, 0, 0);
     commit(b);
@@ -257,26 +68,13 @@ START_TEST(a_url_accepted_with_its_row_is_never_queued)
     commit(b);
     ck_assert_uint_eq(b->queued_count, 0);
     ck_assert_uint_eq(counts(b).ended[OUTCOME_STORED], 1);
-    bench_free(b);
+    rig_free(b);
 }
 END_TEST
 
-static void write_file(struct bench *b, size_t n)
-{
-    char junk[4096] = {'j'};
-    ck_assert_int_eq(write(b->fd, junk, n), (ssize_t)n);
-}
-
-static void new_file(struct bench *b)
-{
-    b->file = 0;
-    ledger_file_new(b->ledger, 7);
-    RUN_UNTIL(b, b->file);
-}
-
 START_TEST(a_finished_file_is_cut_to_its_last_row_and_gets_its_name)
 {
-    struct bench *b = bench_new();
+    struct rig *b = rig_new();
     new_file(b);
     ck_assert_int_eq(strncmp(b->name, "000001-ledger-", 14), 0);
     char open_name[256], name[256];
@@ -296,13 +94,13 @@ START_TEST(a_finished_file_is_cut_to_its_last_row_and_gets_its_name)
     new_file(b);
     ck_assert_uint_eq(b->file, 2);
     close(b->fd);
-    bench_free(b);
+    rig_free(b);
 }
 END_TEST
 
 START_TEST(recovery_cuts_files_and_deletes_those_no_commit_names)
 {
-    struct bench *b = bench_new();
+    struct rig *b = rig_new();
     new_file(b);
     accept_url(b, "http://a/");
     write_file(b, 150);
@@ -321,13 +119,13 @@ START_TEST(recovery_cuts_files_and_deletes_those_no_commit_names)
     ck_assert_int_eq(b->open_err, 0);
     ck_assert_int_eq(size_of(b, name), 100);
     ck_assert_int_eq(size_of(b, second), -1);
-    bench_free(b);
+    rig_free(b);
 }
 END_TEST
 
 START_TEST(text_is_read_back_in_the_order_asked)
 {
-    struct bench *b = bench_new();
+    struct rig *b = rig_new();
     char url[64];
     for (int i = 1; i <= 3000; i++) {
         snprintf(url, sizeof url, "http://host-%d/", i);
@@ -344,25 +142,13 @@ START_TEST(text_is_read_back_in_the_order_asked)
                      "65 http://host-65/\n63 http://host-63/\n1 http://host-1/\n3001 \n");
     again(b);
     RUN_UNTIL(b, b->queued_count == 3000);
-    bench_free(b);
+    rig_free(b);
 }
 END_TEST
 
-static void cut_journal(struct bench *b, const char *what, off_t off)
-{
-    char path[128];
-    snprintf(path, sizeof path, "%s/frontier.log", b->dir);
-    int fd = open(path, O_RDWR);
-    if (!strcmp(what, "cut"))
-        ck_assert_int_eq(ftruncate(fd, off), 0);
-    else
-        ck_assert_int_eq(pwrite(fd, what, strlen(what), off), (ssize_t)strlen(what));
-    close(fd);
-}
-
 START_TEST(a_torn_tail_is_cut_and_damage_is_refused)
 {
-    struct bench *b = bench_new();
+    struct rig *b = rig_new();
     accept_url(b, "http://a/");
     commit(b);
     off_t first = size_of(b, "frontier.log");
@@ -370,7 +156,7 @@ START_TEST(a_torn_tail_is_cut_and_damage_is_refused)
     commit(b);
     off_t second = size_of(b, "frontier.log");
     stop(b);
-    cut_journal(b, "cut", second - 1);
+    spoil(b, "frontier.log", "cut", second - 1);
     start(b, false);
     ck_assert_int_eq(b->open_err, 0);
     ck_assert_uint_eq(b->torn, (uint64_t)(second - 1 - first));
@@ -379,19 +165,19 @@ START_TEST(a_torn_tail_is_cut_and_damage_is_refused)
     accept_url(b, "http://b/");
     commit(b);
     stop(b);
-    cut_journal(b, "?", first - 3);
+    spoil(b, "frontier.log", "?", first - 3);
     start(b, false);
     ck_assert_int_eq(b->open_err, -EUCLEAN);
     ck_assert_ptr_nonnull(strstr(b->why, "offset 256"));
     ck_assert_ptr_nonnull(strstr(b->why, "verify --repair"));
     ck_assert_int_eq(size_of(b, "frontier.log"), second);
-    bench_free(b);
+    rig_free(b);
 }
 END_TEST
 
 START_TEST(results_shorter_than_committed_are_damage)
 {
-    struct bench *b = bench_new();
+    struct rig *b = rig_new();
     accept_url(b, "http://a/");
     end_url(b, 1, 0, 0);
     commit(b);
@@ -402,25 +188,25 @@ START_TEST(results_shorter_than_committed_are_damage)
     start(b, false);
     ck_assert_int_eq(b->open_err, -EUCLEAN);
     ck_assert_ptr_nonnull(strstr(b->why, "results.jsonl is shorter"));
-    bench_free(b);
+    rig_free(b);
 }
 END_TEST
 
 START_TEST(another_version_of_the_state_is_told_apart_from_damage)
 {
-    struct bench *b = bench_new();
+    struct rig *b = rig_new();
     stop(b);
-    cut_journal(b, "\x63", 8);
+    spoil(b, "frontier.log", "\x63", 8);
     start(b, false);
     ck_assert_int_eq(b->open_err, -EPROTONOSUPPORT);
     ck_assert_ptr_nonnull(strstr(b->why, "version 99"));
-    bench_free(b);
+    rig_free(b);
 }
 END_TEST
 
 START_TEST(a_generator_is_remembered_by_its_cursor)
 {
-    struct bench *b = bench_new();
+    struct rig *b = rig_new();
     accept_url(b, "http://a/");
     uint64_t base = ledger_generated(b->ledger, 1000000);
     ck_assert_uint_eq(base, 2);
@@ -449,25 +235,25 @@ START_TEST(a_generator_is_remembered_by_its_cursor)
     again(b);
     uint64_t open[300];
     ck_assert_uint_eq(ledger_generated_open(b->ledger, open, 300, 0), 209);
-    bench_free(b);
+    rig_free(b);
 }
 END_TEST
 
 START_TEST(flags_stay)
 {
-    struct bench *b = bench_new();
+    struct rig *b = rig_new();
     ledger_flag(b->ledger, LEDGER_LAST);
     commit(b);
     again(b);
     ck_assert(ledger_has(b->ledger, LEDGER_LAST));
     ck_assert(!ledger_has(b->ledger, LEDGER_CANCEL));
-    bench_free(b);
+    rig_free(b);
 }
 END_TEST
 
 START_TEST(a_worker_that_says_more_than_it_wrote_fails_the_commit)
 {
-    struct bench *b = bench_new();
+    struct rig *b = rig_new();
     new_file(b);
     accept_url(b, "http://a/");
     write_file(b, 10);
@@ -481,7 +267,7 @@ START_TEST(a_worker_that_says_more_than_it_wrote_fails_the_commit)
     ck_assert_uint_eq(counts(b).accepted, 0);
     ck_assert_uint_eq(accept_url(b, "http://a/"), 1);
     commit(b);
-    bench_free(b);
+    rig_free(b);
 }
 END_TEST
 
