@@ -65,6 +65,7 @@ int conn_connected(struct conn *c, struct ev_loop *loop)
     socklen_t len = sizeof err;
     if (!c->woken)
         return -EINPROGRESS;
+    c->woken = false;
     if (getsockopt(c->io.fd, SOL_SOCKET, SO_ERROR, &err, &len))
         return -errno;
     if (!err)
@@ -75,6 +76,9 @@ int conn_connected(struct conn *c, struct ev_loop *loop)
 ssize_t conn_read(struct conn *c, void *p, size_t n)
 {
     ssize_t got;
+    if (!c->woken)
+        return -EAGAIN;
+    c->woken = false;
     do
         got = recv(c->io.fd, p, n, 0);
     while (got < 0 && errno == EINTR);

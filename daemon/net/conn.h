@@ -31,7 +31,7 @@ struct conn {
     uint16_t port;
     bool limited;     /* the supervisor counts this host's connections */
     bool reused;      /* carried a whole exchange before */
-    bool woken;       /* the watcher saw something since conn_open */
+    bool woken;       /* the watcher saw something not yet looked at */
     bool peer_closed; /* the peer's end was seen */
     struct addr peer;
 };
@@ -45,7 +45,8 @@ int conn_open(struct conn *c, struct ev_loop *loop, const struct addr *a,
  * waited for. */
 int conn_connected(struct conn *c, struct ev_loop *loop);
 
-/* Bytes read, 0 at the peer's end, -EAGAIN or another -errno. */
+/* Bytes read, 0 at the peer's end, -EAGAIN or another -errno. One read per wake-up of the watcher:
+ * without one it is -EAGAIN at once. */
 ssize_t conn_read(struct conn *c, void *p, size_t n);
 
 /* Bytes written, -EAGAIN or another -errno. */

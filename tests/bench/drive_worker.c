@@ -2,8 +2,8 @@
 /* Plays supervisor to one worker: leases it --count URLs, --parallel at a time, and prints how they
  * ended, what a page cost and how much memory a fetch in flight takes.
  *
- *   drive_worker [--count N] [--parallel P] [--spec JSON] [--warc FILE] [--limited] URL
- *   URL may hold %u for the number of the lease. */
+ *   drive_worker [--count N] [--parallel P] [--hosts H] [--spec JSON] [--warc FILE] [--limited] URL
+ *   URL may hold %1$u, the number of the lease, and %2$u, that number modulo --hosts plus 1. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -26,11 +26,12 @@
 #include "daemon/worker/entry.h"
 
 static struct {
-    uint64_t count, parallel;
+    uint64_t count, parallel, hosts;
     const char *spec, *url, *warc;
     bool limited, verbose;
 } options = {.count = 1,
              .parallel = 1,
+             .hosts = 1,
              .spec = "{\"pace\":{\"preset\":\"own\"},\"store\":{\"format\":\"none\"}}"};
 
 static struct {
@@ -115,7 +116,8 @@ static void lease_more(void)
         char url[8192];
         drive.leased++;
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-        int len = snprintf(url, sizeof url, options.url, (unsigned)drive.leased);
+        int len = snprintf(url, sizeof url, options.url, (unsigned)drive.leased,
+                           (unsigned)(drive.leased % options.hosts + 1));
         add_lease(url, (size_t)len, drive.leased, 0);
     }
 }
@@ -221,14 +223,16 @@ int main(int argc, char **argv)
 {
     static const struct option known[] = {{"count", 1, NULL, 'n'},   {"parallel", 1, NULL, 'p'},
                                           {"spec", 1, NULL, 's'},    {"warc", 1, NULL, 'w'},
-                                          {"limited", 0, NULL, 'l'}, {"verbose", 0, NULL, 'v'},
-                                          {NULL, 0, NULL, 0}};
+                                          {"limited", 0, NULL, 'l'}, {"hosts", 1, NULL, 'h'},
+                                          {"verbose", 0, NULL, 'v'}, {NULL, 0, NULL, 0}};
     int c;
-    while ((c = getopt_long(argc, argv, "n:p:s:w:lv", known, NULL)) > 0) {
+    while ((c = getopt_long(argc, argv, "n:p:h:s:w:lv", known, NULL)) > 0) {
         if (c == 'n')
             options.count = strtoull(optarg, NULL, 10);
         else if (c == 'p')
             options.parallel = strtoull(optarg, NULL, 10);
+        else if (c == 'h')
+            options.hosts = strtoull(optarg, NULL, 10);
         else if (c == 's')
             options.spec = optarg;
         else if (c == 'w')
