@@ -118,7 +118,8 @@ struct ipc_end {
     uint8_t outcome;       /* enum outcome; DONE only */
     uint8_t reason;        /* enum reason */
     uint8_t kept;          /* the connection stays open, idle */
-    uint8_t zero[7];
+    uint8_t zero[3];
+    uint32_t retry_after_s; /* what the server asked for; 0: nothing */
     char data[];           /* tail, next */
 };
 

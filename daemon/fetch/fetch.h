@@ -38,10 +38,12 @@ struct answer {
     uint64_t payload_bytes;
     struct fetch *fetch; /* whose it is */
     bool has_head;
-    bool reusable;    /* the connection can carry another exchange */
-    bool stores;      /* its bytes are kept for a record */
-    bool stored;      /* the store is done with the capture */
-    struct list room; /* of the machine's `full` */
+    bool reusable;        /* the connection can carry another exchange */
+    bool stores;          /* its bytes are kept for a record */
+    bool stored;          /* the store is done with the capture */
+    struct list room;     /* of the machine's `full` or `poor` */
+    size_t charged_bytes; /* of memory_bytes */
+    int64_t poor_ns;      /* since when it is in `poor` */
     struct head_slice location;
     uint32_t retry_after_s; /* 0: not said */
     char mime[FETCH_MIME_BYTES];
@@ -97,6 +99,16 @@ static inline const char *fetch_text(const struct fetch *f, struct fetch_part pa
 
 /* The fetch ends with this reason: the row to go to. */
 enum fetch_state fetch_fail(struct fetch *f, enum reason reason, const char *detail);
+
+/* Counts what the answer's buffer takes now. */
+void fetch_charge(struct fetch *f);
+
+/* It waited in `poor`, its clocks stopped; now it goes on. */
+void fetch_go_on(struct fetch *f);
+
+/* May this body, or the store, take more? Asked again each turn. */
+bool fetch_may_read(const struct fetch *f);
+bool fetch_may_store(const struct fetch *f);
 
 /* Hands the connection back, to be used again or not. */
 void fetch_let_conn(struct fetch *f, bool keep);

@@ -94,6 +94,7 @@ static void fetch_enter(struct fetch *f, enum fetch_state to)
 void machine_drive(struct fetch *f)
 {
     struct machine *m = f->machine;
+    uint64_t outer = m->stats->blame[0];
     m->stats->blame[0] = f->lease;
     for (int i = 0; i < STEPS_MAX; i++) {
         enum fetch_state to = route[f->state].step(f);
@@ -101,7 +102,7 @@ void machine_drive(struct fetch *f)
             break;
         fetch_enter(f, to == FETCH_NEXT ? (enum fetch_state)(f->state + 1) : to);
     }
-    m->stats->blame[0] = 0;
+    m->stats->blame[0] = outer;
 }
 
 enum fetch_state fetch_fail(struct fetch *f, enum reason reason, const char *detail)
@@ -371,6 +372,7 @@ int machine_init(struct machine *m, struct ev_loop *loop, struct ipc *uplink,
     for (int i = 0; i < FETCH_STATE_COUNT; i++)
         list_init(&m->row[i]);
     list_init(&m->full);
+    list_init(&m->poor);
     jobs_init(&m->jobs);
     slab_init(&m->fetches, sizeof(struct fetch));
     slab_init(&m->answers, sizeof(struct answer));
@@ -409,8 +411,29 @@ void machine_done(struct machine *m)
     buf_done(&m->tail);
 }
 
+/* Who waits longest goes first; one that may not go on holds back those behind it. */
+void machine_turn(struct machine *m)
+{
+    while (!list_empty(&m->full)) {
+        struct answer *a = list_of(m->full.next, struct answer, room);
+        if (!fetch_may_store(a->fetch))
+            break;
+        list_del(&a->room);
+        machine_drive(a->fetch);
+    }
+    while (!list_empty(&m->poor)) {
+        struct answer *a = list_of(m->poor.next, struct answer, room);
+        if (!fetch_may_read(a->fetch))
+            break;
+        fetch_go_on(a->fetch);
+        machine_drive(a->fetch);
+    }
+}
+
 void machine_beat(struct machine *m)
 {
+    m->stats->value[STAT_MEMORY_BYTES] =
+        m->memory_bytes + m->fetches.bytes + m->answers.bytes + m->pool.conns.bytes;
     pool_sweep(&m->pool, clock_mono_ns());
     m->stats->value[STAT_STORE_BYTES] = store_queued_bytes(m->store);
 }

@@ -35,6 +35,7 @@ struct machine_conf {
     const char *dns_servers; /* "host:port,…"; NULL: the system's */
     struct addr source;      /* family 0: the system chooses */
     unsigned open_max;       /* connections */
+    uint64_t memory_max;     /* bytes of answers held at once; beyond it bodies wait */
 };
 
 struct machine {
@@ -51,6 +52,8 @@ struct machine {
     struct slab fetches, answers;
     struct list row[FETCH_STATE_COUNT]; /* the fetches in it */
     struct list full;                   /* of STORE: wait till the store's queue has room */
+    struct list poor;                   /* of BODY: wait till there is memory */
+    uint64_t memory_bytes;              /* of all answers' buffers */
     unsigned lease_count;
     uint64_t seed;               /* of origins */
     struct url url, target;      /* scratch: a fetch's, a redirect's */
@@ -80,6 +83,10 @@ void machine_revoke(struct machine *m, uint32_t number);
 
 /* The one driver: lets the fetch go on, with its lease in the blame cell. */
 void machine_drive(struct fetch *f);
+
+/* Lets go on what waits for memory or the store. To be called once per turn of the loop, before the
+ * uplink is flushed. */
+void machine_turn(struct machine *m);
 
 /* To be called once a second. */
 void machine_beat(struct machine *m);

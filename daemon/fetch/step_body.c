@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* BODY. One read per wake-up: the loop gives the others their turn in between. Payload goes through
- * the digest and the keep rules; the bytes as they came are kept only when a record may be made. */
+ * the digest and the keep rules; the bytes as they came are kept only when a record may be made.
+ *
+ * When the bytes kept for all fetches reach memory_max, only the fetch longest in this row reads
+ * on, so that one always ends; the others wait in `poor` with their clocks stopped. */
 #include "daemon/fetch/machine.h"
 
 #include <errno.h>
+
+#include "common/clock.h"
 
 /* Takes in payload up to max_body_bytes; returns how much of it. */
 static size_t take_payload(struct fetch *f, struct body_span payload)
@@ -19,10 +24,45 @@ static size_t take_payload(struct fetch *f, struct body_span payload)
     return n;
 }
 
-static void keep_wire(struct answer *a, const char *from, const char *to)
+void fetch_charge(struct fetch *f)
 {
-    if (a->stores)
-        buf_add(&a->capture.response, from, (size_t)(to - from));
+    struct answer *a = f->answer;
+    f->machine->memory_bytes += a->capture.response.cap - a->charged_bytes;
+    a->charged_bytes = a->capture.response.cap;
+}
+
+static void keep_wire(struct fetch *f, const char *from, const char *to)
+{
+    struct answer *a = f->answer;
+    if (!a->stores)
+        return;
+    buf_add(&a->capture.response, from, (size_t)(to - from));
+    fetch_charge(f);
+}
+
+bool fetch_may_read(const struct fetch *f)
+{
+    const struct machine *m = f->machine;
+    return m->memory_bytes < m->conf.memory_max || m->row[FETCH_BODY].next == &f->link;
+}
+
+static void wait_for_memory(struct fetch *f)
+{
+    struct machine *m = f->machine;
+    conn_pause(f->conn, m->loop);
+    wheel_remove(&m->wheel, &f->wheel);
+    f->answer->poor_ns = clock_mono_ns();
+    list_add_tail(&m->poor, &f->answer->room);
+}
+
+void fetch_go_on(struct fetch *f)
+{
+    int64_t waited_ns = clock_mono_ns() - f->answer->poor_ns;
+    list_del(&f->answer->room);
+    conn_resume(f->conn, f->machine->loop);
+    if (f->total_ns != INT64_MAX)
+        f->total_ns += waited_ns;
+    fetch_progress(f, f->job->limits.idle_ns);
 }
 
 static enum fetch_state take_in(struct fetch *f, struct body_span in)
@@ -34,12 +74,12 @@ static enum fetch_state take_in(struct fetch *f, struct body_span in)
     while ((v = body_next(&a->body, &in, &payload)) == HTTP_DATA) {
         size_t took = take_payload(f, payload);
         if (took < payload.len) {
-            keep_wire(a, from, payload.p + took);
+            keep_wire(f, from, payload.p + took);
             a->capture.truncated = "length";
             return FETCH_NEXT;
         }
     }
-    keep_wire(a, from, in.p);
+    keep_wire(f, from, in.p);
     if (v == HTTP_FAILED)
         return fetch_fail(f, a->body.failure, NULL);
     if (v == HTTP_MORE) {
@@ -57,6 +97,10 @@ enum fetch_state fetch_body(struct fetch *f)
     m->rest.p = NULL;
     if (in.p)
         return take_in(f, in);
+    if (!fetch_may_read(f)) {
+        wait_for_memory(f);
+        return FETCH_PARK;
+    }
     ssize_t got = conn_read(f->conn, m->in, sizeof m->in);
     if (got == -EAGAIN)
         return FETCH_PARK;

@@ -130,6 +130,7 @@ static enum fetch_state parse(struct fetch *f, size_t n)
     default:
         if (first)
             buf_add(kept, m->in, n);
+        fetch_charge(f);
         fetch_progress(f, f->job->limits.idle_ns);
         return FETCH_PARK;
     }

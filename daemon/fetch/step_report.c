@@ -47,6 +47,7 @@ static void tell(const struct fetch *f, enum ipc_type type)
     end->kept = f->kept;
     if (f->answer) {
         end->status = f->answer->has_head ? f->answer->head.status : 0;
+        end->retry_after_s = f->answer->retry_after_s;
         fill_record(end, &f->answer->capture);
     }
     if (tail_len)
@@ -67,6 +68,7 @@ static void answer_free(struct machine *m, struct answer *a)
     if (!a)
         return;
     list_del(&a->room);
+    m->memory_bytes -= a->charged_bytes;
     buf_done(&a->capture.request);
     buf_done(&a->capture.response);
     keep_scan_done(&a->scan);

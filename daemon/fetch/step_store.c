@@ -1,25 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* STORE. The capture is the store's until `done`. While more than STORE_QUEUE_BYTES wait there,
- * fetches stand in `full` and are let on one by one as captures come back. */
+ * fetches stand in `full`; machine_turn() lets them on as captures come back. */
 #include "daemon/fetch/machine.h"
 
-static void let_next_in(struct machine *m)
+bool fetch_may_store(const struct fetch *f)
 {
-    if (list_empty(&m->full) || store_queued_bytes(m->store) >= STORE_QUEUE_BYTES)
-        return;
-    struct answer *a = list_of(m->full.next, struct answer, room);
-    list_del(&a->room);
-    machine_drive(a->fetch);
+    return store_queued_bytes(f->machine->store) < STORE_QUEUE_BYTES;
 }
 
 static void capture_done(struct capture *c)
 {
     struct answer *a = list_of(c, struct answer, capture);
-    struct machine *m = a->fetch->machine;
     a->stored = true;
     a->fetch->at_store = false;
     machine_drive(a->fetch);
-    let_next_in(m);
 }
 
 static void put(struct fetch *f)
@@ -45,14 +39,13 @@ static void put(struct fetch *f)
 enum fetch_state fetch_store(struct fetch *f)
 {
     struct answer *a = f->answer;
-    struct machine *m = f->machine;
     if (a->stored)
         return FETCH_NEXT;
     if (f->at_store || !list_empty(&a->room))
         return FETCH_PARK;
-    if (store_queued_bytes(m->store) >= STORE_QUEUE_BYTES)
-        list_add_tail(&m->full, &a->room);
-    else
+    if (fetch_may_store(f))
         put(f);
+    else
+        list_add_tail(&f->machine->full, &a->room);
     return FETCH_PARK;
 }

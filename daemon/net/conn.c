@@ -59,6 +59,16 @@ void conn_want_write(struct conn *c, struct ev_loop *loop, bool write)
     ev_io_start(loop, &c->io);
 }
 
+void conn_pause(struct conn *c, struct ev_loop *loop)
+{
+    ev_io_stop(loop, &c->io);
+}
+
+void conn_resume(struct conn *c, struct ev_loop *loop)
+{
+    ev_io_start(loop, &c->io);
+}
+
 int conn_connected(struct conn *c, struct ev_loop *loop)
 {
     int err = 0;

@@ -55,6 +55,10 @@ ssize_t conn_write(struct conn *c, const void *p, size_t n);
 /* Waits for writable (true) or, as usual, readable. */
 void conn_want_write(struct conn *c, struct ev_loop *loop, bool write);
 
+/* Stops and starts to wait. */
+void conn_pause(struct conn *c, struct ev_loop *loop);
+void conn_resume(struct conn *c, struct ev_loop *loop);
+
 /* Has the peer's kernel acknowledged all that was written? */
 bool conn_acknowledged(const struct conn *c);
 

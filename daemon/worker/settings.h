@@ -14,7 +14,7 @@ struct settings {
     char *dns_servers;          /* owned, "host:port,…"; NULL: the system's */
     struct addr source;         /* family 0: the system chooses */
     uint64_t in_flight;         /* 0: as many as descriptors allow */
-    uint64_t memory_limit;      /* bytes of all workers; 0: not limited here */
+    uint64_t memory_limit; /* bytes of answers this worker may hold; 0: a quarter of the machine */
 };
 
 /* Adds allow_cidr, deny_cidr and whether there is a contact to policy. 0, or -EINVAL with

@@ -231,6 +231,8 @@ static void on_writable(struct ev_loop *loop, ev_io *io, int revents)
 static void on_prepare(struct ev_loop *loop, ev_prepare *p, int revents)
 {
     struct worker *w = list_of(p, struct worker, flush);
+    if (w->machine)
+        machine_turn(w->machine);
     if (!ev_is_active(&w->uplink_out))
         uplink_flush(w);
     if (w->draining && (!w->machine || !w->machine->lease_count) && !ev_is_active(&w->uplink_out))

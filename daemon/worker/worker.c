@@ -47,6 +47,11 @@ static unsigned connections_max(void)
     return all > 2 * WORKER_FDS_RESERVED ? all - WORKER_FDS_RESERVED : all / 2;
 }
 
+static uint64_t memory_quarter(void)
+{
+    return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 4;
+}
+
 int worker_configure(struct worker *w, const char *text, size_t len)
 {
     struct policy policy;
@@ -64,6 +69,7 @@ int worker_configure(struct worker *w, const char *text, size_t len)
                                 .contact = s->contact,
                                 .dns_servers = s->dns_servers,
                                 .source = s->source,
+                                .memory_max = s->memory_limit ? s->memory_limit : memory_quarter(),
                                 .open_max = connections_max()};
     w->machine = xmalloc(sizeof *w->machine);
     err = machine_init(w->machine, w->loop, &w->uplink, w->stats, &conf);
