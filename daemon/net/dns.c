@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A name is asked once however many wait for it:
  *
- *      QUEUED ──(fewer than DNS_ASKED_MAX under way)──▶ ASKED ──dns_answer──▶ KNOWN
+ *      QUEUED ──(fewer than asked_max under way)──▶ ASKED ──dns_answer──▶ KNOWN
  *
  * Known names stand in `known` in the order of their last use; beyond DNS_NAMES_MAX the ones at
  * its head that nobody uses are freed. A name past its time is forgotten: taken out of its bucket
@@ -23,6 +23,7 @@
 #define TICK_S          0.1
 #define SERVER_WAIT_MS  2000
 #define SERVER_TRIES    3
+#define GROW_ANSWERS    16 /* per question more that may be under way */
 #define SERVER_BUFFER   (1 << 20)
 #define HOSTS_LINES_MAX 10000
 
@@ -161,6 +162,19 @@ void dns_answer(struct dns_name *name, int status, const struct ares_addrinfo *i
     names_trim(d);
 }
 
+/* Resolvers drop what they have no room for, all of it at once: ask fewer then. */
+static void dns_adapt(struct dns *d, bool timed_out)
+{
+    int64_t now_ns = d->clock_ns();
+    if (timed_out && now_ns - d->shrunk_ns > SERVER_WAIT_MS * NS_PER_MS) {
+        d->shrunk_ns = now_ns;
+        d->asked_max = d->asked_max / 2 > DNS_ASKED_MIN ? d->asked_max / 2 : DNS_ASKED_MIN;
+    } else if (!timed_out && ++d->grown_count >= GROW_ANSWERS && d->asked_max < DNS_ASKED_MAX) {
+        d->grown_count = 0;
+        d->asked_max++;
+    }
+}
+
 static void dns_pump(struct dns *d);
 
 static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *info)
@@ -168,6 +182,7 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
     struct dns_name *name = arg;
     struct dns *d = name->dns;
     d->asked_count--;
+    dns_adapt(d, timeouts > 0);
     if (status != ARES_EDESTRUCTION)
         dns_answer(name, status, info);
     if (info)
@@ -197,7 +212,7 @@ static void dns_pump(struct dns *d)
     if (d->pumping)
         return;
     d->pumping = true;
-    while (d->asked_count < DNS_ASKED_MAX && !list_empty(&d->queue))
+    while (d->asked_count < d->asked_max && !list_empty(&d->queue))
         dns_ask(d, list_of(d->queue.next, struct dns_name, link));
     d->pumping = false;
 }
@@ -399,6 +414,7 @@ int dns_init(struct dns *d, struct ev_loop *loop, const char *servers, uint64_t 
 {
     *d = (struct dns){.loop = loop, .queries = queries, .cached = cached};
     d->clock_ns = clock_mono_ns;
+    d->asked_max = DNS_ASKED_BEGIN;
     for (int i = 0; i < DNS_BUCKETS; i++)
         list_init(&d->bucket[i]);
     list_init(&d->queue);

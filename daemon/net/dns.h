@@ -27,7 +27,9 @@
 #define DNS_NAME_BYTES      253
 #define DNS_ADDRS_MAX       16    /* of one name; more are not looked at */
 #define DNS_NAMES_MAX       16384 /* kept in the cache beyond those in use */
-#define DNS_ASKED_MAX       1024  /* questions under way; more wait */
+#define DNS_ASKED_MIN       16    /* questions under way; more wait */
+#define DNS_ASKED_BEGIN     128
+#define DNS_ASKED_MAX       1024
 #define DNS_BUCKETS         8192
 
 struct dns_name {
@@ -63,6 +65,9 @@ struct dns {
     struct list known; /* answered names, least recently used first */
     uint64_t seed;
     unsigned known_count, asked_count;
+    unsigned asked_max;   /* grows with answers, shrinks with time-outs */
+    unsigned grown_count; /* answers since it last grew */
+    int64_t shrunk_ns;
     bool pumping;
     uint64_t *queries, *cached; /* borrowed counters */
     int64_t (*clock_ns)(void);
