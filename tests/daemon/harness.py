@@ -34,6 +34,7 @@ import warcfile  # noqa: E402
 
 OUTCOMES = ('stored', 'dropped', 'failed', 'excluded')
 PATIENCE_S = float(os.environ.get('CRAWLD_TEST_PATIENCE_S', 60))
+SEEDS_PER_LINE = 500
 SANITIZER_WORDS = ('AddressSanitizer', 'LeakSanitizer', 'runtime error:', 'UndefinedBehaviorSanitizer')
 
 
@@ -401,14 +402,22 @@ class Crawld:
         return self.call('status')
 
     def submit(self, spec, **args):
-        """The new job's name."""
+        """The new job's name. Seeds that do not fit a line follow in parts."""
+        seeds = spec.get('seeds', [])
+        parts = [seeds[i:i + SEEDS_PER_LINE] for i in range(0, len(seeds), SEEDS_PER_LINE)] if len(seeds) > SEEDS_PER_LINE else []
+        if parts:
+            spec, args = {key: value for key, value in spec.items() if key != 'seeds'}, {**args, 'more': True}
         try:
             result = self.call('job.submit', spec=spec, **args)
         except Refused as refused:
             if refused.code == 'unsupported':
                 raise Skip(str(refused)) from None
             raise
-        return result.get('job') or result['name']
+        job = result.get('job') or result['name']
+        adds = [{'job': job, 'urls': part, **({'last': True} if part is parts[-1] else {})} for part in parts]
+        for answer in self.control.call_many('job.add', adds):
+            assert answer['ok'], answer
+        return job
 
     def show(self, job):
         return self.call('job.show', job=job)

@@ -11,6 +11,7 @@ SHARED = os.environ.get('CRAWLD_SHARED') or os.path.join(os.path.dirname(harness
 # Subjects that are not built yet, and cases that need names or a second host.
 NOT_BUILT = {'content-coding', 'cookies'}
 NEED_NAMES = {'R19', 'R22', 'R25', 'R28'}
+NEED_CLOSED_LOOPBACK = {'R13'}
 
 
 def verdict(row):
@@ -25,8 +26,8 @@ def test_hostile_answers_end_as_the_suite_allows(stage):
     if not os.path.exists(path):
         raise harness.Skip(f'no {path}')
     with open(path, encoding='utf-8') as file:
-        cases = [case for case in json.load(file) if case['cat'] not in NOT_BUILT and case['id'] not in NEED_NAMES]
-    daemon, servers = stage.crawld(), {}
+        cases = [case for case in json.load(file) if case['cat'] not in NOT_BUILT and case['id'] not in NEED_NAMES | NEED_CLOSED_LOOPBACK]
+    daemon, servers = stage.crawld(settings={'contact': 'ops@example.org'}), {}
     for case in cases:
         try:
             servers[case['id']] = stage.scripted(case['steps'])

@@ -18,19 +18,17 @@ def sha1_base32(data):
 
 
 def unchunk(data):
-    """The data without chunked framing, or None if it is not chunked."""
+    """The data without chunked framing, as far as it goes: a cut or broken one ends it."""
     out, at = [], 0
     while True:
         line_end = data.find(b'\r\n', at)
         match = re.match(rb'([0-9A-Fa-f]+)[ \t]*(;.*)?$', data[at:line_end]) if line_end >= 0 else None
-        if not match:
-            return None
-        size, at = int(match[1], 16), line_end + 2
-        if size == 0:
+        if not match or int(match[1], 16) == 0:
             return b''.join(out)
-        if data[at + size:at + size + 2] != b'\r\n':
-            return None
+        size, at = int(match[1], 16), line_end + 2
         out.append(data[at:at + size])
+        if data[at + size:at + size + 2] != b'\r\n':
+            return b''.join(out)
         at += size + 2
 
 
@@ -74,8 +72,7 @@ class Record:
         """The body as sent, chunking removed."""
         _, headers, body = self.http()
         if 'chunked' in (value_of(headers, 'Transfer-Encoding') or '').lower():
-            plain = unchunk(body)
-            return body if plain is None else plain
+            return unchunk(body)
         return body
 
     def check(self):
