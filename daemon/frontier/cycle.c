@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "common/xalloc.h"
 #include "daemon/frontier/fs.h"
 #include "daemon/frontier/ledger_impl.h"
 
@@ -25,6 +26,36 @@ void cycle_free(struct cycle *c)
     buf_done(&c->files);
     buf_done(&c->marks);
     free(c);
+}
+
+struct cycle *cycle_new(struct ledger *l)
+{
+    struct cycle *c = l->spare ? l->spare : xcalloc(1, sizeof *c);
+    l->spare = NULL;
+    batch_begin(&c->items);
+    return c;
+}
+
+static struct buf emptied(struct buf b)
+{
+    buf_clear(&b);
+    return b;
+}
+
+/* Fresh memory is dear, so a busy ledger goes on with what it has. */
+static void cycle_done_with(struct ledger *l, struct cycle *c)
+{
+    if (list_empty(&l->pending) || l->spare) {
+        cycle_free(c);
+        return;
+    }
+    *c = (struct cycle){.items = emptied(c->items),
+                        .rows = emptied(c->rows),
+                        .urls = emptied(c->urls),
+                        .ended = emptied(c->ended),
+                        .files = emptied(c->files),
+                        .marks = emptied(c->marks)};
+    l->spare = c;
 }
 
 /* ---- on the disk thread */
@@ -180,7 +211,7 @@ static void cycle_finished(struct op *op)
         if (compact_wanted(l))
             compact_start(l);
     }
-    cycle_free(c);
+    cycle_done_with(l, c);
     cycle_kick(l);
 }
 

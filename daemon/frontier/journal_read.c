@@ -133,7 +133,7 @@ static int batch_at(struct journal_reader *r, uint64_t off, struct batch_view *r
 
 int journal_reader_next(struct journal_reader *r, struct batch_view *ret_batch)
 {
-    struct batch_view b;
+    struct batch_view b = {0};
     int whole = batch_at(r, r->pos, &b);
     if (whole <= 0 || b.number != r->number)
         return whole < 0 ? whole : 0;
@@ -145,7 +145,7 @@ int journal_reader_next(struct journal_reader *r, struct batch_view *ret_batch)
 
 int journal_reader_tail(struct journal_reader *r, uint64_t *ret_off)
 {
-    struct batch_view b;
+    struct batch_view b = {0};
     for (uint64_t off = r->pos; off + JOURNAL_BATCH_HEAD <= r->pager.size;) {
         size_t n = r->pager.size - off < READ_AHEAD ? (size_t)(r->pager.size - off) : READ_AHEAD;
         const char *p;

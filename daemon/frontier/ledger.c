@@ -40,6 +40,8 @@ static void drop_pending(struct ledger *l)
         list_del(it);
         cycle_free(list_of(it, struct cycle, link));
     }
+    cycle_free(l->spare);
+    l->spare = NULL;
     l->pending_bytes = 0;
     l->feed_next = l->feed_end = 0;
     l->ends_seq = 0;

@@ -20,7 +20,7 @@
 #include "daemon/frontier/state.h"
 
 #define CYCLE_BYTES      (1u << 20) /* of items: a batch being built is closed behind it */
-#define CYCLE_ROWS_BYTES (8u << 20)
+#define CYCLE_ROWS_BYTES (4u << 20)
 #ifndef CYCLE_ITEMS        /* smaller in the fault tests */
 #define CYCLE_ITEMS 16384u /* items and rows; bounds the loop's work after a cycle */
 #endif
@@ -121,6 +121,7 @@ struct ledger {
     struct list pending;   /* struct cycle */
     uint64_t ends_seq;     /* accepted with `ends`: its row belongs into the same batch */
     struct cycle *running; /* owned */
+    struct cycle *spare;   /* owned; its memory is used again while there is much to do */
     bool compacting;
     uint64_t compact_at;          /* journal length before which compaction is not tried again */
     uint64_t position, durable;   /* items put in; of those, durable */
@@ -148,6 +149,7 @@ void put_closed(struct ledger *l, struct cycle *c);
 /* cycle.c */
 void cycle_kick(struct ledger *l);
 void cycle_turn(struct ev_loop *loop, ev_timer *w, int revents);
+struct cycle *cycle_new(struct ledger *l);
 void cycle_free(struct cycle *c);
 void waits_answer(struct ledger *l, int err);
 

@@ -22,8 +22,7 @@ static bool is_open(const struct ledger *l)
 
 static struct cycle *begin(struct ledger *l)
 {
-    struct cycle *c = xcalloc(1, sizeof *c);
-    batch_begin(&c->items);
+    struct cycle *c = cycle_new(l);
     list_add_tail(&l->pending, &c->link);
     return c;
 }

@@ -70,7 +70,7 @@ static int look(struct pager *g, uint64_t off, uint64_t *ret_len, uint64_t *ret_
 static int walk(struct pager *g, struct reading *r, struct want *w, uint64_t *off)
 {
     uint64_t len, seq;
-    struct cut text;
+    struct cut text = {0};
     while (*off < g->size) {
         int err = look(g, *off, &len, &seq, &text);
         if (err)
