@@ -109,7 +109,7 @@ static uint64_t position(const struct generator *g, size_t list, uint64_t i)
 static void add_value(const struct spec_words *w, uint64_t at, struct buf *out)
 {
     if (w->range)
-        buf_addf(out, "%lld", (long long)(w->from + (int64_t)at * w->step));
+        buf_addf(out, "%lld", (long long)((uint64_t)w->from + at * (uint64_t)w->step));
     else
         buf_add(out, w->words.v[at].p, w->words.v[at].len);
 }

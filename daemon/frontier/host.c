@@ -5,9 +5,8 @@
  * The clock keeps the time of the last fetch, and `last + delay` is computed when granting, so that
  * a stricter job counts at once. With one connection the last fetch is the end of the last
  * exchange, with more it is its SENT, and only one request may be unSENT at a time. */
-#include "daemon/frontier/host.h"
-
 #include "common/ipc.h"
+#include "daemon/frontier/hosts_impl.h"
 
 bool pace_free(const struct pace *p)
 {
@@ -36,6 +35,11 @@ bool hostq_empty(const struct hostq *q)
     return list_empty(&q->hops) && queue_empty(&q->entries);
 }
 
+bool host_bound(const struct host *host)
+{
+    return host->worker >= 0 && (host->connections || host->act || host->asked);
+}
+
 /* The queue whose turn it is: the first open one with a URL; else a closed one with a URL. */
 static enum host_verdict find_queue(const struct host *host, struct hostq **ret_queue)
 {
@@ -55,24 +59,27 @@ static enum host_verdict find_queue(const struct host *host, struct hostq **ret_
     return HOST_CLOSED;
 }
 
+/* Has the address room for one more? A host that comes stands behind those that wait already. */
+static bool group_full(const struct host *host, const struct pace *p, int64_t now_ns)
+{
+    const struct host_group *g = host->group;
+    if (!p->per_address)
+        return false;
+    return g->connections >= p->per_address || g->held_ns > now_ns ||
+           (host->place != HOST_AT_GROUP && !list_empty(&g->waiting));
+}
+
 /* Connections of the host and its address: is there one for the next request? */
 static enum host_verdict find_connection(const struct host *host, const struct pace *p,
-                                         uint32_t most, int64_t now_ns, int64_t *ret_at_ns)
+                                         uint32_t most, int64_t now_ns)
 {
     if (p->per_address && !host->known)
         return host->asked ? HOST_BUSY : HOST_RESOLVE;
     if (host->idle)
         return HOST_NOW;
-    if (most && host->connections >= most)
+    if (host->connections >= most)
         return HOST_FULL;
-    const struct host_group *g = host->group;
-    if (g && p->per_address && g->connections >= p->per_address)
-        return HOST_ADDRESS;
-    if (g && g->hold_ns > now_ns) {
-        *ret_at_ns = g->hold_ns;
-        return HOST_AT;
-    }
-    return HOST_NOW;
+    return group_full(host, p, now_ns) ? HOST_ADDRESS : HOST_NOW;
 }
 
 enum host_verdict host_next(const struct host *host, int64_t now_ns, int64_t *ret_at_ns,
@@ -92,12 +99,10 @@ enum host_verdict host_next(const struct host *host, int64_t now_ns, int64_t *re
         *ret_at_ns = host->last_ns + p.delay_ns;
         return HOST_AT;
     }
-    uint32_t most = host->alive ? p.connections : 1;
-    if (most && host->act >= most)
+    uint32_t most = host->alive ? fewest(p.connections, UINT16_MAX) : 1;
+    if (host->act >= most || (p.delay_ns && host->unsent))
         return HOST_BUSY;
-    if (p.delay_ns && host->unsent)
-        return HOST_BUSY;
-    return find_connection(host, &p, most, now_ns, ret_at_ns);
+    return find_connection(host, &p, most, now_ns);
 }
 
 int host_grant(struct host *host)
@@ -111,7 +116,7 @@ int host_grant(struct host *host)
     host->act++;
     host->unsent++;
     if (host->idle) {
-        host->idle--;
+        host_set_idle(host, host->idle - 1u);
         return GRANT_KEPT;
     }
     host->connections++;
@@ -120,10 +125,47 @@ int host_grant(struct host *host)
     return GRANT_OPEN;
 }
 
+/* A connection of the host is no more. */
+static void uncount(struct hosts *h, struct host *host)
+{
+    if (!host->connections)
+        return;
+    host->connections--;
+    if (host->group)
+        host->group->connections--;
+    if (host->idle > host->connections)
+        host_set_idle(host, host->connections);
+    group_look(h, host->group);
+}
+
+void host_ungrant(struct hosts *h, struct host *host, int grant)
+{
+    if (grant == GRANT_FREE) {
+        host->free_act--;
+    } else {
+        host->act--;
+        if (host->unsent)
+            host->unsent--;
+        if (grant == GRANT_KEPT)
+            host_set_idle(host, host->idle + 1u);
+        else
+            uncount(h, host);
+    }
+    hosts_wake(h, host);
+}
+
 static void mark(struct host *host, int64_t t_ns)
 {
     if (t_ns > host->last_ns)
         host->last_ns = t_ns;
+}
+
+void host_unbound(struct hosts *h, struct host *host, int64_t now_ns)
+{
+    host->was_free = false;
+    host_set_idle(host, 0);
+    mark(host, now_ns + HOST_LINGER_NS);
+    hosts_wake(h, host);
 }
 
 void host_sent(struct hosts *h, struct host *host, int64_t now_ns)
@@ -133,6 +175,16 @@ void host_sent(struct hosts *h, struct host *host, int64_t now_ns)
     host->unsent--;
     mark(host, now_ns);
     hosts_wake(h, host);
+}
+
+/* The connection of a lease with limits that ended stays. True: no, it must be dropped. */
+static bool keep(struct host *host)
+{
+    if (group_others_wait(host))
+        return true;
+    if (host->idle < host->connections)
+        host_set_idle(host, host->idle + 1u);
+    return false;
 }
 
 bool host_end(struct hosts *h, struct host *host, const struct host_end *end, int64_t now_ns)
@@ -148,10 +200,7 @@ bool host_end(struct hosts *h, struct host *host, const struct host_end *end, in
             host->unsent--;
         if (!end->unsent && (!end->told_sent || host_pace(host).connections == 1))
             mark(host, now_ns);
-        if (end->kept) {
-            drop = host->group && !list_empty(&host->group->waiting);
-            host->idle += !drop;
-        }
+        drop = end->kept && keep(host);
     }
     hosts_wake(h, host);
     return drop;
@@ -160,38 +209,25 @@ bool host_end(struct hosts *h, struct host *host, const struct host_end *end, in
 void host_idle_gone(struct hosts *h, struct host *host)
 {
     if (host->idle)
-        host->idle--;
+        host_set_idle(host, host->idle - 1u);
     hosts_wake(h, host);
-}
-
-static void wake_first(struct hosts *h, struct host_group *g)
-{
-    if (g && !list_empty(&g->waiting))
-        hosts_wake(h, list_of(g->waiting.next, struct host, link));
 }
 
 void host_conn_closed(struct hosts *h, struct host *host)
 {
-    if (host->connections)
-        host->connections--;
-    if (host->group && host->group->connections)
-        host->group->connections--;
-    if (host->idle > host->connections)
-        host->idle = host->connections;
-    wake_first(h, host->group);
+    uncount(h, host);
     hosts_wake(h, host);
 }
 
 void host_worker_died(struct hosts *h, struct host *host, int64_t now_ns)
 {
     mark(host, now_ns + HOST_LINGER_NS);
-    if (host->group) {
+    host_set_idle(host, 0);
+    if (host->group && host->connections) {
         host->group->connections -= host->connections;
-        if (host->connections)
-            host->group->hold_ns = now_ns + HOST_LINGER_NS;
-        wake_first(h, host->group);
+        group_hold(h, host->group, now_ns + HOST_LINGER_NS);
     }
-    host->act = host->unsent = host->connections = host->idle = 0;
+    host->act = host->unsent = host->connections = 0;
     host->worker = -1;
     host->asked = false;
     hosts_wake(h, host);

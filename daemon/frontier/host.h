@@ -9,8 +9,8 @@
  *                      └── hostq (job B) ── ...
  *
  * A host stands in at most one place: the ready list, the heap of those that wait for a time, its
- * source's list of stalled ones, its worker's list, its address's list, or nowhere (it is woken by
- * an event: a lease that ends, a connection that closes, an address that arrives).
+ * worker's list, its address's list, or in none: then an event wakes it (a lease that ends, a
+ * connection that closes, an address that arrives; when STALLED, a source that opens).
  *
  * host_next() answers and moves nothing; hosts_pick() moves. */
 #ifndef FRONTIER_HOST_H
@@ -25,6 +25,7 @@
 #include "common/list.h"
 #include "common/slab.h"
 #include "daemon/frontier/queue.h"
+#include "daemon/frontier/table.h"
 
 /* No packet is under way for longer: grant protocol 6, 7. */
 #define HOST_LINGER_NS NS_PER_S
@@ -38,10 +39,11 @@ struct pace {
 
 /* The part of a job that hosts know. Embedded in the job. */
 struct source {
-    struct pace pace;
-    bool open;             /* may be leased from now */
-    struct list stalled;   /* hosts found ready while it was not open */
-    struct list queues;    /* all its hostqs */
+    struct pace pace;      /* set before the first URL, never changed */
+    bool open;             /* may be leased from now; set by source_open() */
+    struct list queues;    /* its hostqs, but for: */
+    struct list asleep;    /* hostqs with URLs whose hosts stalled while it was not open */
+    struct list awake;     /* in hosts->awake while those are to be looked at */
     uint64_t queued_count; /* entries in all of them */
 };
 
@@ -65,19 +67,21 @@ struct hostq {
     struct hostq *next;    /* of the same host */
     struct host *host;     /* borrowed */
     struct source *source; /* borrowed */
-    struct list link;      /* in source->queues */
+    struct list link;      /* in source->queues or source->asleep */
     struct list hops;      /* struct hop, asked first */
     struct queue entries;
 };
 
-/* All hosts of one address, where a job limits connections to it. */
+/* All hosts of one address, where a job limits connections to it. While hosts wait for it, it is
+ * in hosts->roomy, or held, or the first of them has found it full since anything changed. */
 struct host_group {
-    struct host_group *next; /* in the table */
-    uint8_t address[16];     /* IPv4 as ::ffff:a.b.c.d */
-    uint32_t connections;    /* open, idle ones too */
-    int64_t hold_ns;         /* no new one before: those of a dead worker may be under way */
-    struct list waiting;     /* hosts that want one more */
-    struct list members;
+    struct table_node node;
+    uint8_t address[16];  /* IPv4 as ::ffff:a.b.c.d */
+    uint32_t connections; /* open, idle ones too */
+    int64_t held_ns;      /* no new one before: those of a dead worker may be under way; 0 no */
+    struct list link;     /* in hosts->roomy or, when held, hosts->held */
+    struct list waiting;  /* hosts that want one more, first come first served */
+    struct list idle;     /* hosts that have idle ones */
 };
 
 enum host_place {
@@ -86,17 +90,16 @@ enum host_place {
     HOST_TIMED,
     HOST_STALLED,
     HOST_AT_WORKER,
-    HOST_AT_GROUP
+    HOST_AT_GROUP,
 };
 
 struct host {
-    struct host *next;        /* in the table */
+    struct table_node node;
     struct list link;         /* in the list `place` says */
     struct hostq *queues;     /* owned */
     struct host_group *group; /* NULL until the address is known */
-    struct list member;       /* in group->members */
+    struct list member;       /* in group->idle while `idle` */
     int64_t last_ns;          /* the last fetch: its end, or its SENT */
-    int64_t due_ns;           /* when TIMED */
     uint32_t heap_index;      /* when TIMED, from 1 */
     uint32_t id;
     uint32_t free_act;          /* leases under way without limits */
@@ -124,19 +127,33 @@ enum host_verdict {
 };
 
 struct hosts {
-    struct host **table; /* by name */
-    struct host **by_id;
-    struct host_group **groups;
-    uint32_t table_size, count, by_id_size, groups_size, groups_count;
-    struct host **heap; /* by due_ns */
-    uint32_t heap_count, heap_size;
-    struct list ready;
+    struct table names, groups;
+    struct host **by_id; /* owned, and the hosts too */
+    uint32_t count, by_id_room;
+    struct host_timer {
+        int64_t due_ns;
+        struct host *host;
+    } * heap; /* by due_ns, from 1 */
+    uint32_t heap_count, heap_room;
+    struct list ready; /* hosts to be looked at */
+    struct list roomy; /* groups whose waiting hosts are to be looked at */
+    struct list held;  /* groups by held_ns */
+    struct list awake; /* sources whose sleeping hosts are to be looked at */
     struct slab queue_slab, hop_slab;
     int64_t start_ns; /* every host counts as fetched LINGER after it */
 };
 
 void hosts_init(struct hosts *h, int64_t now_ns);
 void hosts_done(struct hosts *h);
+
+void source_init(struct source *s, const struct pace *pace);
+
+/* The source may be leased from, or may not. Cheap: of the hosts that stalled, no more are looked
+ * at than are picked. */
+void source_open(struct hosts *h, struct source *s, bool open);
+
+/* One of its hostqs that have URLs, NULL if none has. */
+struct hostq *source_busy(struct source *s);
 
 /* Finds or makes the host. `address`: 16 bytes if the name is an IP literal, else NULL. */
 struct host *hosts_get(struct hosts *h, const char *name, size_t len, const uint8_t *address);
@@ -148,7 +165,7 @@ struct host *hosts_by_id(const struct hosts *h, uint32_t id);
 /* The job's queue at the host, made if need be. */
 struct hostq *host_queue(struct hosts *h, struct host *host, struct source *source);
 
-/* A URL waits here; wakes the host. */
+/* A URL waits here; wakes the host if it had none that could be asked for. */
 void hosts_push(struct hosts *h, struct hostq *q, uint64_t entry);
 void hosts_push_front(struct hosts *h, struct hostq *q, uint64_t entry);
 void hosts_push_hop(struct hosts *h, struct hostq *q, struct hop *take_hop);
@@ -156,7 +173,8 @@ void hosts_push_hop(struct hosts *h, struct hostq *q, struct hop *take_hop);
 /* Something about the host has changed: look at it again. */
 void hosts_wake(struct hosts *h, struct host *host);
 
-/* Moves those whose time has come to the ready list; when the next comes (INT64_MAX: none). */
+/* Moves those whose time has come to the ready list, some thousands at most; when the next comes
+ * (INT64_MAX: none; in the past: call again). */
 int64_t hosts_tick(struct hosts *h, int64_t now_ns);
 
 /* Now, at T, or why not. For HOST_NOW and HOST_CLOSED *ret_queue is the queue it is about. */
@@ -167,13 +185,15 @@ enum host_verdict host_next(const struct host *host, int64_t now_ns, int64_t *re
 struct pace host_pace(const struct host *host);
 bool pace_free(const struct pace *p);
 
-/* Takes the first host of the ready list that needs something of the caller; the others met on the
- * way go where they have to wait. NULL: none. *ret_what says what is needed:
- *   HOST_NOW      a grant for the head of *ret_queue
- *   HOST_RESOLVE  its address
- *   HOST_UNBIND   all workers must drop their connections to it
+/* Takes the first host that needs something of the caller; the others met on the way go where they
+ * have to wait. *ret_what says what is needed:
+ *   HOST_NOW      a grant for the head of *ret_queue: hostq_take(), host_grant(), hosts_wake();
+ *                 or host_park(), or hosts_wake() to have it picked again later
+ *   HOST_RESOLVE  its address: set `asked`, host_address(); or host_park() or hosts_wake()
+ *   HOST_UNBIND   all workers must drop their connections to it: host_unbound()
  *   HOST_ADDRESS  its worker must drop its idle connections: another host of the address waits
- * The host is in no list then, but for HOST_ADDRESS, where it stays where it is. */
+ * The host is in no list then, but for HOST_ADDRESS, where it stays where it is. NULL with
+ * HOST_BUSY: not all were looked at, call again soon; NULL with HOST_EMPTY: nothing to do. */
 struct host *hosts_pick(struct hosts *h, int64_t now_ns, struct hostq **ret_queue,
                         enum host_verdict *ret_what);
 
@@ -181,17 +201,28 @@ struct host *hosts_pick(struct hosts *h, int64_t now_ns, struct hostq **ret_queu
 struct hop *hostq_take(struct hostq *q, uint64_t *ret_entry);
 bool hostq_empty(const struct hostq *q);
 
-/* Puts the host at the end of a list of its worker's or its source's. */
+/* Puts the host at the end of a list of its worker's: HOST_AT_WORKER. */
 void host_park(struct hosts *h, struct host *host, struct list *list, enum host_place place);
 
-/* Wakes all hosts of such a list. */
+/* Wakes the first `most` hosts of such a list. A woken host need not take a place at the worker, so
+ * wake again while the worker has room and the list is not empty. */
+void hosts_wake_some(struct hosts *h, struct list *list, size_t most);
 void hosts_wake_all(struct hosts *h, struct list *list);
 
 /* The address is known now. */
 void host_address(struct hosts *h, struct host *host, const uint8_t address[16]);
 
+/* Must the host's next request go to host->worker? False: any worker, which it is bound to then. */
+bool host_bound(const struct host *host);
+
 /* Grants: how the request may travel (enum grant of ipc.h as a number). The counters are moved. */
 int host_grant(struct host *host);
+
+/* The grant never left the supervisor: as if it had not been given. */
+void host_ungrant(struct hosts *h, struct host *host, int grant);
+
+/* All workers were told to drop their connections to it (HOST_UNBIND). */
+void host_unbound(struct hosts *h, struct host *host, int64_t now_ns);
 
 /* The request was acknowledged. */
 void host_sent(struct hosts *h, struct host *host, int64_t now_ns);
@@ -211,11 +242,12 @@ bool host_end(struct hosts *h, struct host *host, const struct host_end *end, in
 void host_idle_gone(struct hosts *h, struct host *host);
 void host_conn_closed(struct hosts *h, struct host *host);
 
-/* Its worker is dead and reaped: `act` of its leases end, its connections count LINGER longer. */
+/* Its worker is dead and reaped: all leases with limits end, its connections count LINGER longer.
+ * Leases without limits end by host_end(). */
 void host_worker_died(struct hosts *h, struct host *host, int64_t now_ns);
 
-/* Forgets the job: its queues are emptied and freed. Calls are bounded: at most `most` queues;
- * true when none is left. */
+/* Forgets the job, of which no lease is under way: its queues are emptied and freed. Calls are
+ * bounded: at most `most` queues; true when none is left. */
 bool hosts_forget(struct hosts *h, struct source *s, size_t most);
 
 void hop_free(struct hosts *h, struct hop *hop);

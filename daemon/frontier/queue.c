@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+/* `last` points at `only` while the entry is kept in the queue itself; a second one moves both into
+ * a chunk. Entries are put at the end of the last chunk and, in front, before the head of the
+ * first; a chunk made for the front is filled from its end. */
 #include "daemon/frontier/queue.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "common/xalloc.h"
 
-#define CHUNK_MAX 500
+#define CHUNK_FIRST 4
+#define CHUNK_MAX   500
 
 struct queue_chunk {
     struct queue_chunk *next;
@@ -13,24 +18,38 @@ struct queue_chunk {
     uint64_t entry[];
 };
 
-static struct queue_chunk *chunk_new(uint16_t cap)
+static struct queue_chunk only; /* never read or written */
+
+static struct queue_chunk *chunk_new(unsigned cap)
 {
+    if (cap > CHUNK_MAX)
+        cap = CHUNK_MAX;
     struct queue_chunk *c = xmalloc(sizeof *c + cap * sizeof *c->entry);
     c->next = NULL;
     c->head = c->len = 0;
-    c->cap = cap;
+    c->cap = (uint16_t)cap;
     return c;
+}
+
+static void into_chunk(struct queue *q)
+{
+    struct queue_chunk *c = chunk_new(CHUNK_FIRST);
+    c->entry[c->len++] = q->one;
+    q->first = q->last = c;
 }
 
 void queue_push(struct queue *q, uint64_t entry)
 {
-    if (!q->last || q->last->len == q->last->cap) {
-        unsigned cap = q->last ? q->last->cap * 2u : 2;
-        struct queue_chunk *c = chunk_new((uint16_t)(cap < CHUNK_MAX ? cap : CHUNK_MAX));
-        if (q->last)
-            q->last->next = c;
-        else
-            q->first = c;
+    if (!q->last) {
+        q->one = entry;
+        q->last = &only;
+        return;
+    }
+    if (q->last == &only)
+        into_chunk(q);
+    if (q->last->len == q->last->cap) {
+        struct queue_chunk *c = chunk_new(q->last->cap * 2u);
+        q->last->next = c;
         q->last = c;
     }
     q->last->entry[q->last->len++] = entry;
@@ -38,19 +57,27 @@ void queue_push(struct queue *q, uint64_t entry)
 
 void queue_push_front(struct queue *q, uint64_t entry)
 {
-    if (!q->first || q->first->head == 0) {
-        struct queue_chunk *c = chunk_new(2);
+    if (!q->last) {
+        queue_push(q, entry);
+        return;
+    }
+    if (q->last == &only)
+        into_chunk(q);
+    if (q->first->head == 0) {
+        struct queue_chunk *c = chunk_new(q->first->cap * 2u);
         c->head = c->len = c->cap;
         c->next = q->first;
         q->first = c;
-        if (!q->last)
-            q->last = c;
     }
     q->first->entry[--q->first->head] = entry;
 }
 
 uint64_t queue_pop(struct queue *q)
 {
+    if (q->last == &only) {
+        q->last = NULL;
+        return q->one;
+    }
     struct queue_chunk *c = q->first;
     uint64_t entry = c->entry[c->head++];
     if (c->head == c->len) {
@@ -64,7 +91,7 @@ uint64_t queue_pop(struct queue *q)
 
 uint64_t queue_first(const struct queue *q)
 {
-    return q->first->entry[q->first->head];
+    return q->last == &only ? q->one : q->first->entry[q->first->head];
 }
 
 void queue_done(struct queue *q)

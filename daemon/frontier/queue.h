@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* First in, first out, of 64-bit entries, in chunks that grow from 2 to 500: small for the
- * millions of hosts with one URL, 8 bytes an entry for the one host with millions. */
+/* First in, first out, of 64-bit entries. One entry needs no memory beyond the queue itself, which
+ * is what the millions of hosts with one URL have; more are in chunks that grow from 4 to 500: 8
+ * bytes an entry for the one host with millions. */
 #ifndef FRONTIER_QUEUE_H
 #define FRONTIER_QUEUE_H
 
@@ -9,13 +10,18 @@
 
 struct queue_chunk;
 
+/* Embedded; zeroed is empty. */
 struct queue {
-    struct queue_chunk *first, *last; /* owned */
+    union {
+        struct queue_chunk *first; /* owned */
+        uint64_t one;              /* if `last` says that there is one entry */
+    };
+    struct queue_chunk *last; /* NULL: empty */
 };
 
 static inline bool queue_empty(const struct queue *q)
 {
-    return !q->first;
+    return !q->last;
 }
 
 void queue_push(struct queue *q, uint64_t entry);

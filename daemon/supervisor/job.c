@@ -33,13 +33,12 @@ struct job *job_new(struct supervisor *s, struct job_spec *take_spec, const char
     j->created_wall_ns = clock_wall_ns();
     j->generator = generator_new(&j->spec);
     j->at = xcalloc((size_t)s->crew.count, sizeof *j->at);
-    j->source.pace = (struct pace){
-        .delay_ns = (int64_t)j->spec.pace.delay_ms * NS_PER_MS,
-        .connections = (uint32_t)j->spec.pace.connections_per_host,
-        .per_address = (uint32_t)j->spec.pace.connections_per_ip,
-    };
-    list_init(&j->source.stalled);
-    list_init(&j->source.queues);
+    source_init(&j->source,
+                &(struct pace){
+                    .delay_ns = (int64_t)j->spec.pace.delay_ms * NS_PER_MS,
+                    .connections = (uint32_t)j->spec.pace.connections_per_host,
+                    .per_address = (uint32_t)j->spec.pace.connections_per_ip,
+                });
     list_init(&j->leases);
     list_init(&j->reading);
     list_init(&j->save_waiting);
@@ -160,11 +159,9 @@ void job_update(struct job *j)
 {
     bool open = job_may_lease(j);
     if (open != j->source.open) {
-        j->source.open = open;
-        if (open) {
-            hosts_wake_all(&j->s->hosts, &j->source.stalled);
+        source_open(&j->s->hosts, &j->source, open);
+        if (open)
             supervisor_kick(j->s);
-        }
     }
     if (j->phase == JOB_CLOSING && !j->files_count) {
         j->phase = JOB_CLOSED;

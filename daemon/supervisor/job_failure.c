@@ -24,7 +24,7 @@ void job_failed(struct job *j, int err, const char *what)
     struct supervisor *s = j->s;
     log_err("disk failed job=%s what=%s: %s", j->spec.name, what, strerror(abs(err)));
     j->phase = JOB_FAILING;
-    j->source.open = false;
+    source_open(&s->hosts, &j->source, false);
     snprintf(j->why, sizeof j->why, "%s: %s", what, strerror(abs(err)));
     leases_forget(j);
     for (int slot = 0; slot < s->crew.count; slot++) {
@@ -51,7 +51,6 @@ int64_t job_failure_slice(struct job *j)
 {
     if (!hosts_forget(&j->s->hosts, &j->source, FORGET_SLICE))
         return 0;
-    j->source.queued_count = 0;
     if (!revoked_by_all(j))
         return 10 * NS_PER_MS;
     j->phase = JOB_OPENING;

@@ -117,7 +117,7 @@ static void send_lease(struct lease *l)
     m->attempt = (uint8_t)(ENTRY_ATTEMPTS(l->entry) + 1);
     m->last = m->attempt >= j->spec.retry.attempts;
     m->limited = l->grant != GRANT_FREE;
-    m->tell_sent = m->limited && j->source.pace.delay_ns > 0;
+    m->tell_sent = m->limited && host_pace(l->host).delay_ns > 0;
     memcpy(m->url, url, len);
     l->state = LEASE_OUT;
     j->s->totals.started++;
@@ -190,15 +190,12 @@ void leases_texts(struct job *j, const struct ledger_url *urls, size_t count)
 static struct worker *find_worker(struct supervisor *s, struct host *host, bool limited)
 {
     struct worker *w = limited && host->worker >= 0 ? &s->crew.workers[host->worker] : NULL;
-    if (w && worker_alive(w) && w->state != WORKER_DRAINING) {
-        if (worker_has_room(w))
-            return w;
-        if (host->connections || host->act) {
-            host_park(&s->hosts, host, &w->waiting, HOST_AT_WORKER);
-            return NULL;
-        }
-    }
-    return crew_roomiest(s);
+    if (w && worker_has_room(w))
+        return w;
+    if (!w || !host_bound(host))
+        return crew_roomiest(s);
+    host_park(&s->hosts, host, &w->waiting, HOST_AT_WORKER);
+    return NULL;
 }
 
 /* False: no worker has room for anybody. */
@@ -249,9 +246,7 @@ static void drop_everywhere(struct supervisor *s, struct host *host, int64_t now
     for (int i = 0; i < s->crew.count; i++)
         if (worker_alive(&s->crew.workers[i]))
             ipc_add_number(&s->crew.workers[i].ipc, IPC_DROP, host->id);
-    host->was_free = false;
-    host->last_ns = now_ns + HOST_LINGER_NS;
-    hosts_wake(&s->hosts, host);
+    host_unbound(&s->hosts, host, now_ns);
 }
 
 /* False: nothing more can be granted now. */
@@ -263,7 +258,7 @@ static bool pump_one(struct supervisor *s, int64_t now_ns)
         return false;
     struct host *host = hosts_pick(&s->hosts, now_ns, &q, &what);
     if (!host)
-        return false;
+        return what == HOST_BUSY;
     if (what == HOST_NOW)
         return grant(s, host, q);
     if (what == HOST_RESOLVE)
@@ -275,12 +270,26 @@ static bool pump_one(struct supervisor *s, int64_t now_ns)
     return true;
 }
 
+/* Wakes hosts parked at workers that have room now. False: there are none. */
+static bool wake_parked(struct supervisor *s)
+{
+    bool woken = false;
+    for (int i = 0; i < s->crew.count; i++) {
+        struct worker *w = &s->crew.workers[i];
+        if (!worker_has_room(w) || list_empty(&w->waiting))
+            continue;
+        hosts_wake_some(&s->hosts, &w->waiting, w->slots - w->held_count);
+        woken = true;
+    }
+    return woken;
+}
+
 int64_t leases_pump(struct supervisor *s)
 {
     int64_t now_ns = clock_mono_ns(), until_ns = now_ns + PUMP_MAX_NS;
     int64_t next_ns = hosts_tick(&s->hosts, now_ns);
     unsigned n = 0;
-    while (pump_one(s, now_ns))
+    while (pump_one(s, now_ns) || wake_parked(s))
         if ((++n & 63) == 0 && clock_mono_ns() > until_ns) {
             next_ns = 0;
             break;
@@ -292,17 +301,12 @@ int64_t leases_pump(struct supervisor *s)
 
 bool leases_exclude(struct job *j, unsigned most)
 {
-    struct list *queues = &j->source.queues;
-    for (struct list *it = queues->next; it != queues && most;) {
-        struct hostq *q = list_of(it, struct hostq, link);
-        it = it->next;
-        for (; most && !hostq_empty(q); most--) {
-            uint64_t entry;
-            struct hop *hop = hostq_take(q, &entry);
-            struct lease *l = lease_new(j, q, entry, hop);
-            l->exclude = (uint8_t)j->exclude;
-            need_text(l);
-        }
+    for (struct hostq *q; most && (q = source_busy(&j->source)); most--) {
+        uint64_t entry;
+        struct hop *hop = hostq_take(q, &entry);
+        struct lease *l = lease_new(j, q, entry, hop);
+        l->exclude = (uint8_t)j->exclude;
+        need_text(l);
     }
     for (const struct retry *r; most && (r = retries_first(&j->retries)); most--) {
         struct lease *l = lease_new(j, r->queue, r->entry, NULL);

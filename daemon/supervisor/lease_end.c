@@ -46,8 +46,6 @@ static void release_host(struct lease *l, const struct ipc_end *end, bool unsent
                            .reached = end->kept || end->status};
     if (host_end(&s->hosts, l->host, &how, clock_mono_ns()))
         ipc_add_number(&l->worker->ipc, IPC_DROP, l->host->id);
-    if (!list_empty(&l->worker->waiting))
-        hosts_wake(&s->hosts, list_of(l->worker->waiting.next, struct host, link));
 }
 
 static void finish(struct lease *l, const struct ipc_end *end, bool unsent)
@@ -259,7 +257,9 @@ void leases_forget(struct job *j)
     {
         struct lease *l = list_of(it, struct lease, of_job);
         struct host_end how = {.grant = l->grant, .told_sent = l->told_sent};
-        if (l->worker)
+        if (l->worker && l->state == LEASE_READING)
+            host_ungrant(&s->hosts, l->host, l->grant);
+        else if (l->worker)
             host_end(&s->hosts, l->host, &how, now_ns);
         lease_free(l);
     }
