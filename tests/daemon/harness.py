@@ -375,7 +375,7 @@ class Crawld:
         try:
             self.close_control()
             self.control = Client(self.socket_path)
-            self.control.call('status')
+            self.control.call('job.list')  # refused as long as jobs are being read; status is not
             return True
         except (OSError, EOFError):
             return False
