@@ -314,19 +314,27 @@ static int ask_once(struct client *c, const char *op, const json_t *args, struct
     }
 }
 
+static const char *recovery_text(const struct reply *r)
+{
+    const json_t *error = json_object_get(r->body, "error");
+    return json_string_value(json_object_get(error, "message")) ?: "crawld is recovering";
+}
+
+/* Asks again while the daemon is recovering; says so once it takes long. */
 static int ask(struct client *c, const char *op, const json_t *args, struct reply *ret_reply)
 {
     int r;
+    int64_t pause_ns = 20 * NS_PER_MS;
     bool told = false;
     while (!(r = ask_once(c, op, args, ret_reply)) && reply_is(ret_reply, "recovering")) {
-        if (!told)
-            say_note("waiting: %s", json_string_value(json_object_get(
-                                        json_object_get(ret_reply->body, "error"), "message"))
-                                        ?: "crawld is recovering");
-        told = true;
+        if (!told && pause_ns >= NS_PER_S / 2) {
+            say_note("waiting: %s", recovery_text(ret_reply));
+            told = true;
+        }
         reply_done(ret_reply);
-        if (signals_sleep_ns(NS_PER_S))
+        if (signals_sleep_ns(pause_ns))
             return gone(c, EXIT_INTERRUPTED);
+        pause_ns = pause_ns * 2 < NS_PER_S ? pause_ns * 2 : NS_PER_S;
     }
     return r;
 }

@@ -52,7 +52,7 @@ static void print_rest(const json_t *object, const char *prefix)
             print_rest(value, buf_str(&name));
         } else if (!json_is_null(value)) {
             print_value(&text, value, strstr(key, "bytes") ? COLUMN_BYTES : COLUMN_COUNT);
-            printf("%-11s %s\n", buf_str(&name), buf_str(&text));
+            printf("%-*s %s\n", PRINT_TITLE_COLUMNS, buf_str(&name), buf_str(&text));
         }
         buf_done(&name);
         buf_done(&text);
@@ -67,7 +67,7 @@ int cmd_status(struct ctl *ctl, int argc, char **argv)
         r = ctl_call(ctl, "status", NULL, &result);
     if (!r && !print_object(ctl, result)) {
         const json_t *hello = client_hello(ctl->client);
-        printf("%-11s %s, pid %lld\n", "crawld", jsonp_text(hello, "version"),
+        printf("%-*s %s, pid %lld\n", PRINT_TITLE_COLUMNS, "crawld", jsonp_text(hello, "version"),
                (long long)jsonp_int(hello, "pid"));
         print_lines(result, status_lines);
         print_rest(result, "");
@@ -78,16 +78,16 @@ int cmd_status(struct ctl *ctl, int argc, char **argv)
 
 static const struct column worker_columns[] = {
     {"NAME", "name", COLUMN_TEXT},
-    {"PID", "pid", COLUMN_ROUND},
-    {"ALIVE", "alive", COLUMN_TEXT},
+    {"PID", "pid", COLUMN_NUMBER},
+    {"STATE", "state", COLUMN_TEXT},
     {"STARTED", "started", COLUMN_TEXT},
     {"RESTARTS", "restarts", COLUMN_COUNT},
     {"IN FLIGHT", "in_flight", COLUMN_COUNT},
     {"MEMORY", "rss_bytes", COLUMN_BYTES},
     {"CPU", "cpu_s", COLUMN_SPAN},
-    {"LAST EXIT", "last_exit.exitcode", COLUMN_COUNT},
+    {"LAST EXIT", "last_exit.exitcode", COLUMN_NUMBER},
     {"EXITED", "last_exit.time", COLUMN_TEXT, true},
-    {"EXITED PID", "last_exit.pid", COLUMN_TEXT, true},
+    {"EXITED PID", "last_exit.pid", COLUMN_NUMBER, true},
     {0},
 };
 

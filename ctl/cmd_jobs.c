@@ -78,7 +78,7 @@ int cmd_show(struct ctl *ctl, int argc, char **argv)
     if (!r && !print_object(ctl, result)) {
         print_lines(result, show_lines);
         if (json_object_get(result, "spec")) {
-            fputs("spec        ", stdout);
+            printf("%-*s ", PRINT_TITLE_COLUMNS, "specification");
             print_json(json_object_get(result, "spec"), ctl->format == FORMAT_WIDE);
         }
     }

@@ -27,8 +27,6 @@ void print_value(struct buf *b, const json_t *value, enum column_kind kind)
         text_span(b, json_number_value(value));
     } else if (json_is_integer(value) && kind == COLUMN_COUNT) {
         text_count(b, json_integer_value(value));
-    } else if (json_is_number(value) && kind == COLUMN_ROUND) {
-        buf_addf(b, "%.1f", json_number_value(value));
     } else {
         char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
         buf_adds(b, text ? text : "?");
@@ -186,7 +184,7 @@ void print_lines(const json_t *object, const struct column *lines)
             continue;
         struct buf b = {0};
         print_value(&b, value, lines->kind);
-        printf("%-11s %s\n", lines->title, buf_str(&b));
+        printf("%-*s %s\n", PRINT_TITLE_COLUMNS, lines->title, buf_str(&b));
         buf_done(&b);
     }
 }

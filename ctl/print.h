@@ -7,7 +7,10 @@
 
 #include "ctl/ctl.h"
 
-enum column_kind { COLUMN_TEXT, COLUMN_COUNT, COLUMN_BYTES, COLUMN_SPAN, COLUMN_ROUND };
+#define PRINT_TITLE_COLUMNS 14 /* of "title value" lines */
+
+/* COUNT: 1,234; NUMBER: as it is, right-aligned. */
+enum column_kind { COLUMN_TEXT, COLUMN_COUNT, COLUMN_NUMBER, COLUMN_BYTES, COLUMN_SPAN };
 
 struct column {
     const char *title; /* NULL ends a list of columns */

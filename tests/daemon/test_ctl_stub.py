@@ -95,9 +95,10 @@ def test_silence_exits_124_after_the_reply_timeout(stage):
 
 
 def test_a_recovering_daemon_is_waited_for(stage):
-    answers = [Refusal('recovering', 'recovering: 40 %'), {'pong': True}]
+    answers = [Refusal('recovering', f'recovering: {n} %') for n in range(8)] + [{'pong': True}]
     stub = Stub(stage, {'ping': lambda args: answers.pop(0)})
-    expect(stub.ctl('ping'), 0, 'recovering: 40 %', 'pong')
+    done = expect(stub.ctl('ping'), 0, 'waiting: recovering: 5 %', 'pong')
+    assert done.stderr.count('waiting') == 1, done.stderr
 
 
 def test_ctrl_c_exits_130(stage):
