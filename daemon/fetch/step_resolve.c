@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* RESOLVE. A kept connection needs no address: the fetch goes straight to SEND on it. */
+/* RESOLVE. A kept connection needs no address: the fetch goes straight to SEND on it. A host's limit
+ * counts its connections to all ports; where only a kept one was granted and they lead to other
+ * ports, they are closed, so that the next grant can open one. */
 #include "daemon/fetch/machine.h"
+
+#include "common/clock.h"
 
 static void conn_ready(struct conn *c)
 {
@@ -28,6 +32,7 @@ enum fetch_state fetch_resolve(struct fetch *f)
     if (!f->name.name && take_kept(f))
         return FETCH_SEND;
     if (f->grant == GRANT_KEPT) {
+        pool_drop_idle(&f->machine->pool, f->host, clock_mono_ns());
         f->no_conn = true;
         return FETCH_REPORT;
     }

@@ -287,16 +287,14 @@ static bool wake_parked(struct supervisor *s)
 int64_t leases_pump(struct supervisor *s)
 {
     int64_t now_ns = clock_mono_ns(), until_ns = now_ns + PUMP_MAX_NS;
-    int64_t next_ns = hosts_tick(&s->hosts, now_ns);
+    bool more = false;
     unsigned n = 0;
-    while (pump_one(s, now_ns) || wake_parked(s))
-        if ((++n & 63) == 0 && clock_mono_ns() > until_ns) {
-            next_ns = 0;
-            break;
-        }
+    hosts_tick(&s->hosts, now_ns);
+    while (!more && (pump_one(s, now_ns) || wake_parked(s)))
+        more = (++n & 63) == 0 && clock_mono_ns() > until_ns;
     list_each(it, &s->jobs)
         leases_read(list_of(it, struct job, link));
-    return next_ns;
+    return more ? 0 : hosts_tick(&s->hosts, now_ns);
 }
 
 bool leases_exclude(struct job *j, unsigned most)

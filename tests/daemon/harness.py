@@ -29,7 +29,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(TOP, 'tests', 'servers'))
 
-from scripted import ScriptedServer  # noqa: E402  (for the scenarios)
+from dns import DnsServer  # noqa: E402  (for the scenarios)
+from scripted import ScriptedServer  # noqa: E402
 import warcfile  # noqa: E402
 
 OUTCOMES = ('stored', 'dropped', 'failed', 'excluded')
@@ -538,6 +539,11 @@ class Stage:
 
     def scripted(self, *arguments, **options):
         server = ScriptedServer(*arguments, **options)
+        self.closers.append(server.close)
+        return server
+
+    def dns(self, names, **options):
+        server = DnsServer(names, **options)
         self.closers.append(server.close)
         return server
 
