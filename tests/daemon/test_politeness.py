@@ -173,8 +173,8 @@ def test_restarted_workers_leave_no_host_behind(stage):
     urls = [origin.url(f'/delay/60/{n}', host) for host in hosts for n in range(10)]
     job = daemon.submit({'seeds': urls, 'pace': POLITE})
     time.sleep(1.6)
-    for slot in (0, 1):
-        daemon.call('worker.terminate', slot=slot)
+    for worker in daemon.call('worker.list')['items']:
+        os.kill(worker['pid'], signal.SIGTERM)
         time.sleep(0.5)
     daemon.wait_done(job, patience_s=30)
     ledger = origin.stop()

@@ -97,6 +97,8 @@ class DnsServer:
                 message, peer = self.udp.recvfrom(4096)
             except OSError:
                 return
+            if len(message) < 17:
+                return
             reply = self.reply(message, False)
             if reply:
                 self.udp.sendto(reply, peer)
