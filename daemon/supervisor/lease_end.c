@@ -10,6 +10,7 @@
 #include "common/url.h"
 #include "common/xalloc.h"
 #include "daemon/supervisor/job.h"
+#include "daemon/supervisor/job_slices.h"
 #include "daemon/supervisor/row.h"
 #include "daemon/supervisor/supervisor.h"
 
@@ -169,7 +170,9 @@ void lease_retry(struct lease *l, const struct ipc_end *end)
         job_file_grew(j, l->worker->slot, end->file, end->end);
     }
     struct hostq *q = l->hop ? job_queue_of(j, l->hop->chain[0]) : l->queue;
-    retries_add(&j->retries, clock_mono_ns() + backoff_ns(&j->spec, attempts), entry, q);
+    int64_t wait_ns = backoff_ns(&j->spec, attempts);
+    retries_add(&j->retries, clock_mono_ns() + wait_ns, entry, q);
+    job_slices_later(j, wait_ns);
     j->s->totals.retried++;
     finish(l, end, false);
 }
