@@ -72,12 +72,6 @@ static int take_setting(const struct flag *flag, const char *value, void *target
     return 0;
 }
 
-static bool has_source(const struct crawl *c)
-{
-    return json_array_size(json_object_get(c->spec, "seeds")) ||
-           json_object_get(c->spec, "template") || c->flags->input_path;
-}
-
 static int complete_spec(struct crawl *c)
 {
     if (!json_object_get(c->spec, "name"))
@@ -96,7 +90,7 @@ static int complete_spec(struct crawl *c)
         c->out = c->out_made = buf_take(&b, NULL);
     }
     struct stat s;
-    if (!has_source(c) && stat(c->out, &s)) {
+    if (!jobflags_source(c->flags, c->spec) && stat(c->out, &s)) {
         say_error("run: no URLs");
         say_hint("crawlctl run URL..., or -i FILE, or --template with --words or --range");
         return EXIT_USAGE;
@@ -108,7 +102,7 @@ static int submit(struct crawl *c, struct client *client)
 {
     struct upload upload;
     json_t *result = NULL;
-    if (!has_source(c)) {
+    if (!jobflags_source(c->flags, c->spec)) {
         say_error("%s holds no job %s, and no URLs are given", c->out, c->name);
         return EXIT_USAGE;
     }

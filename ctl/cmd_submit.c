@@ -44,6 +44,12 @@ static int submit(struct ctl *ctl, struct jobflags *j, json_t *spec)
 {
     struct upload upload;
     json_t *result = NULL;
+    if (!jobflags_source(j, spec) && !json_is_true(json_object_get(spec, "keep_open"))) {
+        say_error("submit: no URLs");
+        say_hint("give URLs, -i FILE, --template with --words or --range, or --keep-open to add "
+                 "them later");
+        return EXIT_USAGE;
+    }
     int r = ctl_connect(ctl);
     if (!r)
         r = upload_job(ctl->client, j, spec, &upload, &result);

@@ -288,6 +288,12 @@ int jobflags_spec(struct jobflags *j, int url_count, char **urls, json_t **ret_s
     return 0;
 }
 
+bool jobflags_source(const struct jobflags *j, const json_t *spec)
+{
+    return json_array_size(json_object_get(spec, "seeds")) || json_object_get(spec, "template") ||
+           j->input_path;
+}
+
 /* What the option's argument is called: a list of words, or its kind in capitals. */
 static void add_argument(struct buf *b, const struct spec_row *row)
 {

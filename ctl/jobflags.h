@@ -38,6 +38,9 @@ const struct flag *jobflags_table(struct jobflags *j, const struct flag *extra);
 /* The specification of --spec, options and URLs; words files are not in it. 0 or an exit code. */
 int jobflags_spec(struct jobflags *j, int url_count, char **urls, json_t **ret_spec);
 
+/* Does the specification or -i name any URLs? */
+bool jobflags_source(const struct jobflags *j, const json_t *spec);
+
 /* Lists every option on stdout. */
 void jobflags_help(void);
 
