@@ -2,8 +2,9 @@
 /* Plays supervisor to one worker: leases it --count URLs, --parallel at a time, and prints how they
  * ended, what a page cost and how much memory a fetch in flight takes.
  *
- *   drive_worker [--count N] [--parallel P] [--hosts H] [--spec JSON] [--warc FILE] [--limited] URL
- *   URL may hold %1$u, the number of the lease, and %2$u, that number modulo --hosts plus 1. */
+ *   drive_worker [--count N] [--parallel P] [--hosts H] [--spec JSON] [--warc FILE] [--limited]
+ * URL... The URLs are leased in turn. They may hold %1$u, the number of the lease, and %2$u, that
+ * number modulo --hosts plus 1. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -27,7 +28,9 @@
 
 static struct {
     uint64_t count, parallel, hosts;
-    const char *spec, *url, *warc;
+    const char *spec, *warc;
+    char **urls;
+    uint64_t url_count;
     bool limited, verbose;
 } options = {.count = 1,
              .parallel = 1,
@@ -116,8 +119,8 @@ static void lease_more(void)
         char url[8192];
         drive.leased++;
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-        int len = snprintf(url, sizeof url, options.url, (unsigned)drive.leased,
-                           (unsigned)(drive.leased % options.hosts + 1));
+        int len = snprintf(url, sizeof url, options.urls[drive.leased % options.url_count],
+                           (unsigned)drive.leased, (unsigned)(drive.leased % options.hosts + 1));
         add_lease(url, (size_t)len, drive.leased, 0);
     }
 }
@@ -244,9 +247,10 @@ int main(int argc, char **argv)
         else
             return 2;
     }
-    if (optind != argc - 1)
+    if (optind == argc)
         return 2;
-    options.url = argv[optind];
+    options.urls = argv + optind;
+    options.url_count = (uint64_t)(argc - optind);
     start_worker();
     begin();
     while (drive.ended < options.count)
