@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Every idle connection stands in two lists: its bucket, newest first, and `idle`, oldest first.
- * Its watcher stays on: whatever becomes readable while nothing was asked means that the
- * connection is no good any more, be it the peer's end or bytes. */
+/* Every idle connection stands in two lists: its bucket, newest first, and `idle` or `idle_free`,
+ * oldest first. * Its watcher stays on: whatever becomes readable while nothing was asked means
+ * that the connection is no good any more, be it the peer's end or bytes. */
 #include "daemon/net/pool.h"
 
 #include <errno.h>
@@ -20,6 +20,7 @@ void pool_init(struct pool *p, struct ev_loop *loop, const struct pool_ops *ops,
     for (int i = 0; i < POOL_BUCKETS; i++)
         list_init(&p->bucket[i]);
     list_init(&p->idle);
+    list_init(&p->idle_free);
     list_init(&p->lingering);
 }
 
@@ -65,6 +66,7 @@ static void pool_unkeep(struct pool *p, struct conn *c)
     list_del(&c->link);
     list_del(&c->bucket);
     p->idle_count--;
+    p->free_count -= !c->limited;
 }
 
 static void pool_drop_kept(struct pool *p, struct conn *c, int64_t now_ns)
@@ -88,9 +90,12 @@ void pool_keep(struct pool *p, struct conn *c, int64_t now_ns)
     c->ready = on_idle_ready;
     c->since_ns = now_ns;
     c->reused = true;
-    list_add_tail(&p->idle, &c->link);
+    list_add_tail(c->limited ? &p->idle : &p->idle_free, &c->link);
     list_add_head(pool_bucket(p, c->origin), &c->bucket);
     p->idle_count++;
+    p->free_count += !c->limited;
+    if (p->free_count > POOL_FREE_MAX)
+        pool_drop_kept(p, list_of(p->idle_free.next, struct conn, link), now_ns);
 }
 
 struct conn *pool_take(struct pool *p, uint64_t origin)
@@ -109,11 +114,13 @@ struct conn *pool_take(struct pool *p, uint64_t origin)
 /* A limited host's connection would linger and hold its descriptor: that is not waited for. */
 static bool pool_evict(struct pool *p)
 {
-    struct list *oldest = list_empty(&p->idle) ? &p->lingering : &p->idle;
+    struct list *oldest = !list_empty(&p->idle_free) ? &p->idle_free
+                          : !list_empty(&p->idle)    ? &p->idle
+                                                     : &p->lingering;
     if (list_empty(oldest))
         return false;
     struct conn *c = list_of(oldest->next, struct conn, link);
-    if (oldest == &p->idle) {
+    if (oldest != &p->lingering) {
         pool_unkeep(p, c);
         if (c->limited)
             p->ops->idle_gone(p->owner, c->host);
@@ -144,14 +151,20 @@ int pool_open(struct pool *p, const struct pool_origin *o, const struct addr *a,
     return 0;
 }
 
-void pool_drop_idle(struct pool *p, uint32_t host, int64_t now_ns)
+static void drop_idle_of(struct pool *p, struct list *idle, uint32_t host, int64_t now_ns)
 {
-    list_each_safe(it, tmp, &p->idle)
+    list_each_safe(it, tmp, idle)
     {
         struct conn *c = list_of(it, struct conn, link);
         if (c->host == host)
             pool_drop_kept(p, c, now_ns);
     }
+}
+
+void pool_drop_idle(struct pool *p, uint32_t host, int64_t now_ns)
+{
+    drop_idle_of(p, &p->idle, host, now_ns);
+    drop_idle_of(p, &p->idle_free, host, now_ns);
 }
 
 static struct conn *oldest_since(struct list *head, int64_t before_ns)
@@ -165,6 +178,8 @@ void pool_sweep(struct pool *p, int64_t now_ns)
     struct conn *c;
     while ((c = oldest_since(&p->idle, now_ns - POOL_IDLE_NS)))
         pool_drop_kept(p, c, now_ns);
+    while ((c = oldest_since(&p->idle_free, now_ns - POOL_FREE_NS)))
+        pool_drop_kept(p, c, now_ns);
     while ((c = oldest_since(&p->lingering, now_ns - POOL_LINGER_NS)))
         pool_close(p, c);
 }
@@ -173,6 +188,8 @@ void pool_done(struct pool *p)
 {
     while (!list_empty(&p->idle))
         pool_close(p, list_of(p->idle.next, struct conn, link));
+    while (!list_empty(&p->idle_free))
+        pool_close(p, list_of(p->idle_free.next, struct conn, link));
     while (!list_empty(&p->lingering))
         pool_close(p, list_of(p->lingering.next, struct conn, link));
     slab_done(&p->conns);

@@ -3,13 +3,17 @@
  * ones of limited hosts.
  *
  *      pool_open ──▶ (a fetch) ──pool_keep──▶ idle ──pool_take──▶ (a fetch)
- *                        │                      │ peer's end, POOL_IDLE_NS, need of descriptors
+ *                        │                      │ peer's end, time, need of descriptors
  *                    pool_drop                  ▼ `idle_gone`
  *                        └──────▶ closed, or lingering first ──▶ `closed`
  *
  * A host is limited when the supervisor counts its connections; only for those `idle_gone` and
  * `closed` are told. A closed connection of such a host lingers: it ends when the peer's end was
- * seen or POOL_LINGER_NS passed. */
+ * seen or POOL_LINGER_NS passed.
+ *
+ * A host without limits gets its next request at once if there is one; its connections stay idle
+ * for POOL_FREE_NS and are POOL_FREE_MAX at most, so that many names asked once hold no
+ * descriptors. */
 #ifndef NET_POOL_H
 #define NET_POOL_H
 
@@ -21,7 +25,9 @@
 #include "common/slab.h"
 #include "daemon/net/conn.h"
 
-#define POOL_IDLE_NS   (30 * INT64_C(1000000000))
+#define POOL_IDLE_NS   (30 * INT64_C(1000000000)) /* of limited hosts, which wait for their delay */
+#define POOL_FREE_NS   (2 * INT64_C(1000000000))  /* of others: what comes next comes at once */
+#define POOL_FREE_MAX  1024
 #define POOL_LINGER_NS INT64_C(1000000000)
 #define POOL_BUCKETS   4096
 
@@ -37,11 +43,11 @@ struct pool {
     const struct addr *source; /* borrowed; NULL: the system chooses */
     struct slab conns;
     struct list bucket[POOL_BUCKETS]; /* idle ones by origin */
-    struct list idle;                 /* longest idle first */
+    struct list idle, idle_free;      /* of limited hosts, of others; longest idle first */
     struct list lingering;            /* oldest first */
-    unsigned idle_count;
-    unsigned open_count; /* descriptors held */
-    unsigned open_max;   /* as many may be */
+    unsigned idle_count, free_count;  /* of both; of idle_free */
+    unsigned open_count;              /* descriptors held */
+    unsigned open_max;                /* as many may be */
 };
 
 void pool_init(struct pool *p, struct ev_loop *loop, const struct pool_ops *ops, void *owner);

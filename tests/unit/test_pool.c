@@ -101,13 +101,27 @@ START_TEST(the_last_used_is_taken_first_and_the_longest_idle_goes_first)
     begin();
     struct conn *c[3];
     for (int i = 0; i < 3; i++)
-        c[i] = connected(1, false, &peer[i]);
+        c[i] = connected(1, true, &peer[i]);
     for (int i = 0; i < 3; i++)
         pool_keep(&t.pool, c[i], i * S);
     pool_sweep(&t.pool, POOL_IDLE_NS + S + S / 2);
     ck_assert_uint_eq(t.pool.idle_count, 1);
     ck_assert_ptr_eq(pool_take(&t.pool, 1), c[2]);
     pool_drop(&t.pool, c[2], 0);
+    end();
+}
+END_TEST
+
+START_TEST(without_limits_it_is_not_kept_for_long)
+{
+    int peer[2];
+    begin();
+    pool_keep(&t.pool, connected(1, false, &peer[0]), 0);
+    pool_keep(&t.pool, connected(2, true, &peer[1]), 0);
+    pool_sweep(&t.pool, POOL_FREE_NS + 1);
+    ck_assert_ptr_null(pool_take(&t.pool, 1));
+    ck_assert_uint_eq(t.pool.idle_count, 1);
+    ck_assert_uint_eq(t.pool.free_count, 0);
     end();
 }
 END_TEST
@@ -207,7 +221,7 @@ END_TEST
 
 UNIT_TESTS("pool", gives_the_idle_connection_of_the_same_origin_only,
            the_last_used_is_taken_first_and_the_longest_idle_goes_first,
-           forgets_an_idle_connection_the_server_closes,
+           without_limits_it_is_not_kept_for_long, forgets_an_idle_connection_the_server_closes,
            forgets_an_idle_connection_that_sends_bytes_nobody_asked_for,
            a_limited_one_lingers_till_the_server_closes_too, a_limited_one_lingers_a_second_at_most,
            drops_all_idle_connections_of_a_host,
