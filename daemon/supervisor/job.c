@@ -21,6 +21,9 @@
 #include "daemon/supervisor/job_slices.h"
 #include "daemon/supervisor/supervisor.h"
 
+/* Of items and rows not durable: beyond it the disk does not keep up. */
+#define PENDING_MAX_BYTES (64u << 20)
+
 struct job *job_new(struct supervisor *s, struct job_spec *take_spec, const char *dir)
 {
     struct job *j = xcalloc(1, sizeof *j);
@@ -138,7 +141,7 @@ static uint64_t pages_begun(const struct job *j)
 bool job_may_lease(const struct job *j)
 {
     if (j->phase != JOB_OPEN || j->hold != HOLD_NONE || j->exclude != REASON_NONE ||
-        j->s->disk_low)
+        j->s->disk_low || j->clogged)
         return false;
     if (j->spec.limits.pages && pages_begun(j) >= j->spec.limits.pages)
         return false;
@@ -153,6 +156,15 @@ static bool limit_reached(const struct job *j)
                                     (int64_t)spec->limits.seconds * NS_PER_S)
         return true;
     return spec->limits.pages && !j->leases_fetch_count && pages_begun(j) >= spec->limits.pages;
+}
+
+void job_tick(struct job *j)
+{
+    bool clogged = j->ledger && ledger_counts(j->ledger).pending_bytes > PENDING_MAX_BYTES;
+    if (clogged == j->clogged)
+        return;
+    j->clogged = clogged;
+    job_update(j);
 }
 
 void job_update(struct job *j)

@@ -76,6 +76,7 @@ struct job {
     const void *streamer;  /* the client that streams; compared only */
     bool cancelled;
     bool recovered;        /* was there at this daemon's start, or read again after a failure */
+    bool clogged;          /* more is pending than the disk takes: nothing new is leased */
     bool ledger_closing;   /* CLOSED, its files not yet */
     enum reason exclude;   /* every queued URL ends with this rule; NONE: fetch them */
     int64_t created_wall_ns, ended_wall_ns, opened_ns;
@@ -135,6 +136,9 @@ void job_input_whole(struct job *j);
 void job_pause(struct job *j, enum job_hold hold, const char *why);
 void job_resume(struct job *j);
 void job_cancel(struct job *j);
+
+/* Once a second: does the disk keep up? */
+void job_tick(struct job *j);
 
 /* Recomputes whether it may be leased from, whether it is idle or done. After every change. */
 void job_update(struct job *j);

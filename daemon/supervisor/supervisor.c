@@ -144,6 +144,8 @@ static void on_tick(EV_P_ ev_timer *w, int revents)
     crew_tick(s);
     control_tick(s);
     disk_guard_tick(s);
+    list_each(it, &s->jobs)
+        job_tick(list_of(it, struct job, link));
 }
 
 /* ---- starting ---- */
