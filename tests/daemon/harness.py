@@ -15,6 +15,7 @@ happened; everything lies in stage.dir, which is kept when the scenario fails (s
 Every status or job.show that passes through here has its counters checked (check_counts). What the daemon refuses
 as `unsupported` when it starts or takes a job is not built: the scenario is skipped with those words.
 """
+import ctypes
 import json
 import os
 import shutil
@@ -78,6 +79,15 @@ def check_counts(counts):
     return counts
 
 
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent():
+    """So that nothing is left running when a runner is killed."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
 # --- processes -----------------------------------------------------------------------------------
 class Process:
     """A child with its output in files. Its stderr is shown when a scenario fails."""
@@ -87,7 +97,7 @@ class Process:
         self.stdout_path = os.path.join(stage.dir, name + '.out')
         self.stderr_path = os.path.join(stage.dir, name + '.err')
         self.popen = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=open(self.stdout_path, 'ab'),
-                                      stderr=open(self.stderr_path, 'ab'), env={**os.environ, **(env or {})}, **options)
+                                      stderr=open(self.stderr_path, 'ab'), env={**os.environ, **(env or {})}, preexec_fn=die_with_parent, **options)
         stage.processes.append(self)
 
     pid = property(lambda self: self.popen.pid)
