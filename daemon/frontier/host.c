@@ -4,7 +4,8 @@
  *
  * The clock keeps the time of the last fetch, and `last + delay` is computed when granting, so that
  * a stricter job counts at once. With one connection the last fetch is the end of the last
- * exchange, with more it is its SENT, and only one request may be unSENT at a time. */
+ * exchange, with more it is its SENT, and only one request may be unSENT at a time; both times are
+ * kept, as a job that comes may change which one counts. */
 #include "common/ipc.h"
 #include "daemon/frontier/hosts_impl.h"
 
@@ -82,6 +83,11 @@ static enum host_verdict find_connection(const struct host *host, const struct p
     return group_full(host, p, now_ns) ? HOST_ADDRESS : HOST_NOW;
 }
 
+static int64_t last_fetch(const struct host *host, const struct pace *p)
+{
+    return p->connections == 1 && host->end_ns > host->last_ns ? host->end_ns : host->last_ns;
+}
+
 enum host_verdict host_next(const struct host *host, int64_t now_ns, int64_t *ret_at_ns,
                             struct hostq **ret_queue)
 {
@@ -95,8 +101,9 @@ enum host_verdict host_next(const struct host *host, int64_t now_ns, int64_t *re
         return HOST_BUSY;
     if (host->was_free)
         return HOST_UNBIND;
-    if (host->last_ns + p.delay_ns > now_ns) {
-        *ret_at_ns = host->last_ns + p.delay_ns;
+    int64_t at_ns = last_fetch(host, &p) + p.delay_ns;
+    if (at_ns > now_ns) {
+        *ret_at_ns = at_ns;
         return HOST_AT;
     }
     uint32_t most = host->alive ? fewest(p.connections, UINT16_MAX) : 1;
@@ -198,7 +205,9 @@ bool host_end(struct hosts *h, struct host *host, const struct host_end *end, in
         host->act--;
         if (!end->told_sent && host->unsent)
             host->unsent--;
-        if (!end->unsent && (!end->told_sent || host_pace(host).connections == 1))
+        if (!end->unsent)
+            host->end_ns = now_ns;
+        if (!end->unsent && !end->told_sent)
             mark(host, now_ns);
         drop = end->kept && keep(host);
     }

@@ -99,7 +99,8 @@ struct host {
     struct hostq *queues;     /* owned */
     struct host_group *group; /* NULL until the address is known */
     struct list member;       /* in group->idle while `idle` */
-    int64_t last_ns;          /* the last fetch: its end, or its SENT */
+    int64_t last_ns;          /* the last SENT, or what counts like it */
+    int64_t end_ns;           /* the end of the last exchange; counts with one connection */
     uint32_t heap_index;      /* when TIMED, from 1 */
     uint32_t id;
     uint32_t free_act;          /* leases under way without limits */
