@@ -284,6 +284,21 @@ static void origin_request(const struct event *e)
 
 /* ---- workers ---- */
 
+static bool has_room(const struct worker *me)
+{
+    return me->alive && !me->draining && me->held < SLOTS;
+}
+
+static unsigned roomiest(void)
+{
+    unsigned best = WORKERS;
+    for (unsigned i = 0; i < WORKERS; i++)
+        if (has_room(&w.workers[i]) &&
+            (best == WORKERS || w.workers[i].held < w.workers[best].held))
+            best = i;
+    return best;
+}
+
 static void told_sent(const struct event *e);
 static void told_end(const struct event *e);
 static void told_unsent(const struct event *e);

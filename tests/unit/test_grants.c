@@ -11,21 +11,6 @@
 
 /* ---- the supervisor ---- */
 
-static bool has_room(const struct worker *me)
-{
-    return me->alive && !me->draining && me->held < SLOTS;
-}
-
-static unsigned roomiest(void)
-{
-    unsigned best = WORKERS;
-    for (unsigned i = 0; i < WORKERS; i++)
-        if (has_room(&w.workers[i]) &&
-            (best == WORKERS || w.workers[i].held < w.workers[best].held))
-            best = i;
-    return best;
-}
-
 static void update_job(unsigned j)
 {
     bool open = !w.paused[j] && (j != PROBE || w.held[j] < IN_FLIGHT);
