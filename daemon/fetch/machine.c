@@ -359,6 +359,14 @@ static void conn_closed(void *owner, uint32_t host)
     ipc_add_number(m->uplink, IPC_CLOSED, host);
 }
 
+/* The rows' names for whoever reads the block. */
+static void name_states(struct stats_block *stats)
+{
+    for (int i = 0; i < FETCH_STATE_COUNT; i++)
+        for (int k = 0; k < STATS_NAME_BYTES - 1 && route[i].name[k]; k++)
+            stats->state_name[i][k] = (char)(route[i].name[k] | 0x20);
+}
+
 int machine_init(struct machine *m, struct ev_loop *loop, struct ipc *uplink,
                  struct stats_block *stats, const struct machine_conf *conf)
 {
@@ -371,6 +379,7 @@ int machine_init(struct machine *m, struct ev_loop *loop, struct ipc *uplink,
     m->conf = *conf;
     for (int i = 0; i < FETCH_STATE_COUNT; i++)
         list_init(&m->row[i]);
+    name_states(stats);
     list_init(&m->full);
     list_init(&m->poor);
     jobs_init(&m->jobs);

@@ -29,7 +29,8 @@ void uplink_greet(struct worker *w)
                              o->contact, "allow_cidr", strings(&o->allow_cidr), "deny_cidr",
                              strings(&o->deny_cidr), "dns_servers", strings(&o->dns_servers),
                              "in_flight", (json_int_t)o->in_flight, "memory_limit",
-                             (json_int_t)o->memory_limit_bytes, "source_address", "");
+                             (json_int_t)(o->memory_limit_bytes / (unsigned)w->s->crew.count),
+                             "source_address", "");
     char *text = json_dumps(conf, JSON_COMPACT);
     ipc_add_text(&w->ipc, IPC_CONF, 0, text, strlen(text));
     free(text);

@@ -67,6 +67,22 @@ START_TEST(a_failure_that_may_pass_is_given_back_unless_it_is_the_last)
 }
 END_TEST
 
+START_TEST(the_rows_have_their_gauges)
+{
+    begin(NONE ",\"timeouts\":{\"first_byte_ms\":500}}");
+    ck_assert_str_eq(t.stats.state_name[FETCH_HEAD], "head");
+    ck_assert_str_eq(t.stats.state_name[FETCH_STATE_COUNT], "");
+    for (int i = 0; i < 3; i++)
+        give(lease("/silent"));
+    while (t.stats.in_state[FETCH_HEAD] < 3)
+        ev_run(t.loop, EVRUN_ONCE);
+    ck_assert_uint_eq(t.stats.value[STAT_LEASES], 3);
+    run_until(IPC_DONE, 3);
+    ck_assert_uint_eq(t.stats.in_state[FETCH_HEAD], 0);
+    end();
+}
+END_TEST
+
 START_TEST(the_total_limit_ends_what_no_other_limit_does)
 {
     begin(NONE ",\"timeouts\":{\"first_byte_ms\":0,\"total_ms\":100}}");
@@ -352,8 +368,8 @@ START_TEST(a_job_that_is_gone_is_freed_with_its_last_lease)
 }
 END_TEST
 
-UNIT_TESTS("machine", a_page_gives_a_whole_row, a_failure_has_its_reason,
-           a_failure_that_may_pass_is_given_back_unless_it_is_the_last,
+UNIT_TESTS("machine", a_page_gives_a_whole_row, the_rows_have_their_gauges,
+           a_failure_has_its_reason, a_failure_that_may_pass_is_given_back_unless_it_is_the_last,
            the_total_limit_ends_what_no_other_limit_does, a_redirect_goes_back_with_its_target,
            a_body_beyond_the_limit_is_cut, a_body_of_just_the_limit_is_whole,
            what_the_keep_rules_refuse_is_dropped, what_may_not_be_contacted_is_excluded,
