@@ -92,6 +92,8 @@ struct ipc_lease {
     uint8_t last;      /* 1: no further attempt: what comes now is the result */
     uint8_t tell_sent; /* 1: say SENT */
     uint8_t limited;   /* 1: count connections: say IDLE_GONE and CLOSED for this host */
+    uint8_t foreign;   /* 1: not the origin of the URL given: no credentials of the job */
+    uint8_t as_get;    /* 1: a redirect made it a GET without body */
     char url[];        /* canonical */
 };
 

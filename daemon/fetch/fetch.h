@@ -77,7 +77,7 @@ struct fetch {
     struct addr peer;            /* a literal host, or what was tried last */
     uint8_t state;               /* enum fetch_state */
     uint8_t grant, hop, attempt; /* as in struct ipc_lease */
-    bool last, tell_sent, limited;
+    bool last, tell_sent, limited, foreign, as_get;
     bool literal;    /* the host is an address */
     bool fresh;      /* no kept connection any more */
     bool counted;    /* the connection granted is accounted for by the pool */

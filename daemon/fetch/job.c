@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -43,18 +44,32 @@ static struct request_text text_of(const char *s)
     return (struct request_text){s && *s ? s : NULL, s ? strlen(s) : 0};
 }
 
+static struct request_field field_of(const struct spec_text *line)
+{
+    const char *colon = memchr(line->p, ':', line->len);
+    size_t name_len = colon ? (size_t)(colon - line->p) : line->len;
+    const char *value = line->p + name_len + (colon != NULL);
+    value += strspn(value, " \t");
+    return (struct request_field){.name = {line->p, name_len}, .value = text_of(value)};
+}
+
+static bool is_credential(const struct request_field *field)
+{
+    static const char *const names[] = {"Authorization", "Cookie", "Proxy-Authorization"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (field->name.len == strlen(names[i]) &&
+            !strncasecmp(field->name.p, names[i], field->name.len))
+            return true;
+    return false;
+}
+
 static void job_prepare_fields(struct job *j)
 {
-    size_t count = j->spec.request.headers.count;
+    size_t count = j->spec.request.headers.count, secret = count;
     j->fields = xcalloc(count + 1, sizeof *j->fields);
     for (size_t i = 0; i < count; i++) {
-        const struct spec_text *line = &j->spec.request.headers.v[i];
-        const char *colon = memchr(line->p, ':', line->len);
-        size_t name_len = colon ? (size_t)(colon - line->p) : line->len;
-        const char *value = line->p + name_len + (colon != NULL);
-        value += strspn(value, " \t");
-        j->fields[i].name = (struct request_text){line->p, name_len};
-        j->fields[i].value = text_of(value);
+        struct request_field field = field_of(&j->spec.request.headers.v[i]);
+        j->fields[is_credential(&field) ? --secret : j->public_count++] = field;
     }
     j->request.fields = j->fields;
     j->request.field_count = count;

@@ -208,6 +208,8 @@ static struct fetch *fetch_new(struct machine *m, struct job *j, const struct ip
     f->last = l->last;
     f->tell_sent = l->tell_sent;
     f->limited = l->limited;
+    f->foreign = l->foreign;
+    f->as_get = l->as_get;
     f->name.done = name_answered;
     f->url = xmemdup0(l->url, l->url_len);
     f->url_len = l->url_len;
@@ -247,6 +249,12 @@ int fetch_request(const struct fetch *f, struct buf *out)
     struct request r = f->job->request;
     r.target = (struct request_text){fetch_text(f, f->target), f->target.len};
     r.host_port = (struct request_text){fetch_text(f, f->host_port), f->host_port.len};
+    if (f->foreign)
+        r.field_count = f->job->public_count;
+    if (f->as_get) {
+        r.method = (struct request_text){"GET", 3};
+        r.body = (struct request_text){NULL, 0};
+    }
     if (f->username.len || f->password.len) {
         r.username = (struct request_text){fetch_text(f, f->username), f->username.len};
         r.password = (struct request_text){fetch_text(f, f->password), f->password.len};

@@ -61,6 +61,8 @@ struct hop {
     uint64_t entry;
     char **chain;   /* owned; URLs from the first to the one to ask now */
     unsigned count; /* of chain, >= 1 */
+    bool foreign;   /* the one to ask now has another origin than the first */
+    bool as_get;    /* a redirect made it a GET */
 };
 
 struct hostq {

@@ -117,6 +117,8 @@ static void send_lease(struct lease *l)
     m->attempt = (uint8_t)(ENTRY_ATTEMPTS(l->entry) + 1);
     m->last = m->attempt >= j->spec.retry.attempts;
     m->limited = l->grant != GRANT_FREE;
+    m->foreign = l->hop && l->hop->foreign;
+    m->as_get = l->hop && l->hop->as_get;
     m->tell_sent = m->limited && host_pace(l->host).delay_ns > 0;
     memcpy(m->url, url, len);
     l->state = LEASE_OUT;

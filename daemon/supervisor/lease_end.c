@@ -119,6 +119,26 @@ static struct hop *next_hop(struct lease *l, const char *url, size_t len)
     return hop;
 }
 
+static bool is_foreign(const char *first_url, const struct url *u)
+{
+    struct url first = {0};
+    bool foreign = true;
+    if (!url_parse(first_url, strlen(first_url), NULL, &first)) {
+        struct url_slice a = url_host(&first), b = url_host(u);
+        foreign = first.scheme != u->scheme || a.n != b.n || memcmp(a.p, b.p, a.n);
+    }
+    url_done(&first);
+    return foreign;
+}
+
+/* RFC 9110, sections 15.4.2 to 15.4.4. */
+static bool becomes_get(const struct job_spec *spec, unsigned status)
+{
+    if (status == 303)
+        return strcmp(spec->request.method, "HEAD");
+    return (status == 301 || status == 302) && !strcmp(spec->request.method, "POST");
+}
+
 void lease_again(struct lease *l, const struct ipc_end *end)
 {
     struct job *j = l->job;
@@ -129,6 +149,8 @@ void lease_again(struct lease *l, const struct ipc_end *end)
     if (reason == REASON_NONE) {
         url_canon(&u, &canon);
         struct hop *hop = next_hop(l, canon.p, canon.n);
+        hop->foreign = is_foreign(hop->chain[0], &u);
+        hop->as_get |= becomes_get(&j->spec, end->status);
         if (end->file)
             ledger_hop(j->ledger, end->file, end->end);
         j->s->totals.again++;
