@@ -118,7 +118,8 @@ int ledger_hop(struct ledger *l, uint32_t file, uint64_t end_bytes);
 void ledger_flag(struct ledger *l, enum ledger_flag flag);
 bool ledger_has(const struct ledger *l, enum ledger_flag flag);
 
-/* Reserves `count` seqs for a generator (once per job, at creation): returns the first. */
+/* The first of the `count` seqs of the job's generator, reserved when first asked for; 0 if another
+ * count was. */
 uint64_t ledger_generated(struct ledger *l, uint64_t count);
 
 /* The cursor has passed `next` generated URLs; counts them as accepted when durable. SPILLs are

@@ -6,7 +6,8 @@
  *     │              └───── killed by us: DYING ◀─────┘
  *     └── reaped: socket read to its end, log too, leases taken back, respawn after a back-off
  *
- * A death is told by SIGCHLD alone. A worker that closes its socket but goes on is killed. */
+ * A death is told by SIGCHLD alone: the end of its socket comes before its exit code, which says whom
+ * to blame. A worker that closes its socket but goes on gives no more signs of life. */
 #include "daemon/supervisor/crew.h"
 
 #include <errno.h>
@@ -77,8 +78,6 @@ static void on_readable(EV_P_ ev_io *io, int revents)
         ev_io_stop(EV_A_ io);
     } else if (eof) {
         ev_io_stop(EV_A_ io);
-        if (worker_alive(w) && w->state != WORKER_DRAINING)
-            worker_kill(w, "closed its socket");
     }
 }
 

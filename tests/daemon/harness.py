@@ -434,11 +434,16 @@ class Crawld:
         return self.call('job.show', job=job)
 
     def wait_state(self, job, *states, patience_s=None):
+        shown = {}
+
         def look():
             self.status()
-            shown = self.show(job)
+            shown.update(self.show(job))
             return shown if shown['state'] in states else None
-        return wait_until(look, f'{job} is {" or ".join(states)}', patience_s)
+        try:
+            return wait_until(look, f'{job} is {" or ".join(states)}', patience_s)
+        except AssertionError as error:
+            raise AssertionError(f'{error}: {({key: shown.get(key) for key in ("state", "why", "counts")})}') from None
 
     def wait_done(self, job, patience_s=None):
         """What job.show says at the end; every accepted URL has its row then."""
