@@ -360,13 +360,12 @@ bool request_may_ignore_robots(const struct request *r)
 static void on_durable(struct ledger_wait *w, int err)
 {
     struct request *r = list_of(w, struct request, ledger_wait);
-    if (err) {
+    if (err)
         request_storage(r, err);
-    } else {
-        json_t *result = r->result;
-        r->result = NULL;
-        request_ok(r, result);
-    }
+    else if (r->job->saved)
+        request_ok(r, json_incref(r->result));
+    else
+        request_ok_when_saved(r, r->result);
 }
 
 void request_ok_when_durable(struct request *r, json_t *take_result)
@@ -379,13 +378,10 @@ void request_ok_when_durable(struct request *r, json_t *take_result)
 static void on_saved(struct job_wait *w, int err)
 {
     struct request *r = list_of(w, struct request, job_wait);
-    if (err) {
+    if (err)
         request_storage(r, err);
-    } else {
-        json_t *result = r->result;
-        r->result = NULL;
-        request_ok(r, result);
-    }
+    else
+        request_ok(r, json_incref(r->result));
 }
 
 void request_ok_when_saved(struct request *r, json_t *take_result)

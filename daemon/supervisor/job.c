@@ -99,29 +99,41 @@ json_t *job_counts_json(const struct job_counts *c)
                      (json_int_t)c->duplicates);
 }
 
+static const char *hold_why(const struct job *j)
+{
+    return j->hold & HOLD_DISK        ? j->why
+           : j->s->disk_low           ? "disk_reserve"
+           : j->hold & HOLD_USER      ? "user"
+           : j->hold & HOLD_INPUT_CUT ? "input_cut"
+           : j->cancelled             ? "cancelled"
+                                      : "";
+}
+
 const char *job_state(const struct job *j, const char **ret_why)
 {
     *ret_why = j->why;
     switch (j->phase) {
     case JOB_OPENING:
-        return j->hold == HOLD_DISK ? "paused" : "new";
+        return j->hold & HOLD_DISK ? "paused" : "new";
     case JOB_DAMAGED:
         return "damaged";
     case JOB_SHUT:
         return "paused";
     case JOB_CLOSED:
-        return j->cancelled ? "cancelled" : "done";
-    case JOB_FAILING:
-        return "pausing";
+        *ret_why = j->cancelled ? "cancelled" : "";
+        if (!j->ledger_closing && !j->saving)
+            return j->cancelled ? "cancelled" : "done";
+        /* fall through */
     case JOB_CLOSING:
         *ret_why = "finishing files";
         return "running";
+    case JOB_FAILING:
+        return "pausing";
     case JOB_OPEN:
         break;
     }
-    if (j->s->disk_low)
-        *ret_why = "disk_reserve";
-    if (j->hold != HOLD_NONE || j->s->disk_low)
+    *ret_why = hold_why(j);
+    if (j->hold || j->s->disk_low)
         return j->leases_count ? "pausing" : "paused";
     return "running";
 }
@@ -140,7 +152,7 @@ static uint64_t pages_begun(const struct job *j)
 
 bool job_may_lease(const struct job *j)
 {
-    if (j->phase != JOB_OPEN || j->hold != HOLD_NONE || j->exclude != REASON_NONE ||
+    if (j->phase != JOB_OPEN || !j->saved || j->hold || j->exclude != REASON_NONE ||
         j->s->disk_low || j->clogged)
         return false;
     if (j->spec.limits.pages && pages_begun(j) >= j->spec.limits.pages)
@@ -279,10 +291,7 @@ void job_input_whole(struct job *j)
 {
     j->streaming = false;
     j->streamer = NULL;
-    if (j->hold == HOLD_INPUT_CUT) {
-        j->hold = HOLD_NONE;
-        j->why[0] = '\0';
-    }
+    j->hold &= ~(unsigned)HOLD_INPUT_CUT;
     if (!j->spec.keep_open)
         ledger_flag(j->ledger, LEDGER_LAST);
     job_update(j);
@@ -290,20 +299,20 @@ void job_input_whole(struct job *j)
 
 /* ---- what users ask for ---- */
 
-void job_pause(struct job *j, enum job_hold hold, const char *why)
+void job_pause(struct job *j, enum job_hold hold)
 {
-    j->hold = hold;
-    snprintf(j->why, sizeof j->why, "%s", why);
+    j->hold |= hold;
     job_update(j);
 }
 
 void job_resume(struct job *j)
 {
-    if (j->hold == HOLD_INPUT_CUT && !j->spec.keep_open && j->ledger)
-        ledger_flag(j->ledger, LEDGER_LAST);
-    j->streaming = false;
+    if (j->hold & HOLD_INPUT_CUT) {
+        j->streaming = false;
+        if (!j->spec.keep_open)
+            ledger_flag(j->ledger, LEDGER_LAST);
+    }
     j->hold = HOLD_NONE;
-    j->why[0] = '\0';
     job_update(j);
 }
 
@@ -312,7 +321,6 @@ void job_cancel(struct job *j)
     j->cancelled = true;
     j->streaming = false;
     j->hold = HOLD_NONE;
-    snprintf(j->why, sizeof j->why, "cancelled");
     ledger_flag(j->ledger, LEDGER_CANCEL);
     job_exclude(j, REASON_CANCELLED);
     job_update(j);
@@ -404,6 +412,11 @@ static void on_closed(void *owner)
         supervisor_ledger_closed(j->s);
         return;
     }
+    if (j->abandoned) {
+        job_delete(j, false, NULL);
+        job_dispose(j);
+        return;
+    }
     j->ended_wall_ns = clock_wall_ns();
     hosts_forget(&j->s->hosts, &j->source, SIZE_MAX);
     j->ledger_closing = false;
@@ -432,15 +445,16 @@ static void take_over(struct job *j)
     for (int o = 0; o < OUTCOME_COUNT; o++)
         j->feeding_count -= c.ended[o];
     j->first_new_seq = j->coming_count = 0;
-    if (j->hold == HOLD_DISK)
-        job_pause(j, HOLD_NONE, "");
+    j->hold &= ~(unsigned)HOLD_DISK;
     if (ledger_has(j->ledger, LEDGER_CANCEL))
         j->cancelled = true;
     if (j->cancelled)
         job_exclude(j, REASON_CANCELLED);
-    if (!j->streamer && !ledger_has(j->ledger, LEDGER_LAST) && !j->cancelled && !j->spec.keep_open &&
-        j->recovered && j->hold == HOLD_NONE)
-        job_pause(j, HOLD_INPUT_CUT, "input_cut");
+    bool whole = ledger_has(j->ledger, LEDGER_LAST) || j->cancelled;
+    if (whole)
+        j->streaming = false;
+    if (!whole && !j->streamer && !j->spec.keep_open && j->recovered)
+        job_pause(j, HOLD_INPUT_CUT);
     job_generator_recover(j);
 }
 
@@ -455,8 +469,9 @@ static void on_opened(void *owner, int err, const char *why, uint64_t torn_bytes
         snprintf(j->why, sizeof j->why, "%s", why ? why : "");
         log_err("job is damaged job=%s: %s", j->spec.name, j->why);
     } else if (err < 0) {
-        job_pause(j, HOLD_DISK, strerror(-err));
-        log_err("cannot read the job job=%s: %s; again in 10 s", j->spec.name, strerror(-err));
+        job_why_disk(j, err, j->recovered ? "recovery" : "making its files");
+        job_pause(j, HOLD_DISK);
+        log_err("cannot read the job job=%s: %s; again in 10 s", j->spec.name, j->why);
         job_slices_later(j, 10 * NS_PER_S);
     } else {
         j->phase = JOB_OPEN;
@@ -464,7 +479,8 @@ static void on_opened(void *owner, int err, const char *why, uint64_t torn_bytes
     }
     tell_opened(j, err);
     job_update(j);
-    job_slices_run(j);
+    if (j->phase == JOB_OPEN)
+        job_slices_run(j);
     supervisor_job_opened(j->s);
 }
 
@@ -477,6 +493,20 @@ static const struct ledger_ops ops = {
     .failed = on_failed,
     .closed = on_closed,
 };
+
+void job_abandon(struct job *j)
+{
+    j->abandoned = true;
+    if (!j->ledger) {
+        tell_opened(j, -ECANCELED);
+        job_dispose(j);
+    } else if (j->phase != JOB_FAILING) {
+        j->phase = JOB_CLOSED;
+        j->ledger_closing = true;
+        job_update(j);
+        ledger_close(j->ledger);
+    }
+}
 
 void job_open(struct job *j, bool create)
 {

@@ -41,7 +41,13 @@ enum job_phase {
     JOB_SHUT,    /* the daemon ends: committed and put away as it is */
 };
 
-enum job_hold { HOLD_NONE, HOLD_USER, HOLD_INPUT_CUT, HOLD_DISK };
+/* Why nothing is leased; bits, each is taken away by what ends it. */
+enum job_hold {
+    HOLD_NONE = 0,
+    HOLD_USER = 1,      /* until resumed */
+    HOLD_INPUT_CUT = 2, /* until the rest comes, or resumed without it */
+    HOLD_DISK = 4,      /* until the disk takes what is written */
+};
 
 struct job_counts {
     uint64_t accepted, queued, in_flight, ended[OUTCOME_COUNT], duplicates;
@@ -70,8 +76,12 @@ struct job {
     struct source source;
     struct ledger *ledger; /* owned; NULL when CLOSED */
     enum job_phase phase;
-    enum job_hold hold;
-    char why[256];         /* for a person: why it is held or damaged */
+    unsigned hold;         /* enum job_hold */
+    char why[256];         /* for a person: what is damaged, what the disk said */
+    bool saved;            /* job.json is there: its submission can be answered, it may be fetched */
+    bool abandoned;        /* could not be made: goes when its ledger is closed */
+    int64_t disk_retry_ns; /* OPEN and HOLD_DISK: until then */
+    unsigned wfail_count;  /* files that could not be written, one after another */
     bool streaming;        /* submitted with `more`, `last` has not come */
     const void *streamer;  /* the client that streams; compared only */
     bool cancelled;
@@ -120,6 +130,9 @@ void job_dispose(struct job *j);
 /* Makes or recovers its files. */
 void job_open(struct job *j, bool create);
 
+/* It could not be made: what there is of it goes away. */
+void job_abandon(struct job *j);
+
 /* What became of a given URL. */
 enum job_given { GIVEN_NEW, GIVEN_KNOWN, GIVEN_EXCLUDED };
 
@@ -133,7 +146,7 @@ void job_give_bad(struct job *j, const char *text, size_t len, uint64_t line, co
 /* `last`: the input is whole. */
 void job_input_whole(struct job *j);
 
-void job_pause(struct job *j, enum job_hold hold, const char *why);
+void job_pause(struct job *j, enum job_hold hold);
 void job_resume(struct job *j);
 void job_cancel(struct job *j);
 
@@ -194,5 +207,11 @@ void job_revoked(struct job *j, int slot);
 
 /* One slice of giving up; how long until the next. */
 int64_t job_failure_slice(struct job *j);
+
+/* Nothing more is to be written for a while: what the disk said stands in j->why. */
+void job_disk_full(struct job *j);
+
+/* "ENOSPC: No space left on device (commit)". */
+void job_why_disk(struct job *j, int err, const char *what);
 
 #endif

@@ -2,14 +2,17 @@
 /* A write or fsync of the job failed (the protocol's rule 10): every worker gives up the job's
  * leases, records and files and says so; silent ones are killed; then the job is read again from
  * disk by the same code as after a crash. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "daemon/supervisor/job_slices.h"
 #include "daemon/supervisor/supervisor.h"
 
 #define FORGET_SLICE 20000
+#define RETRY_NS     (10 * NS_PER_S)
 
 static bool revoked_by_all(const struct job *j)
 {
@@ -25,13 +28,13 @@ void job_failed(struct job *j, int err, const char *what)
     log_err("disk failed job=%s what=%s: %s", j->spec.name, what, strerror(abs(err)));
     j->phase = JOB_FAILING;
     source_open(&s->hosts, &j->source, false);
-    snprintf(j->why, sizeof j->why, "%s: %s", what, strerror(abs(err)));
+    job_why_disk(j, err, what);
     leases_forget(j);
     for (int slot = 0; slot < s->crew.count; slot++) {
         struct worker *w = &s->crew.workers[slot];
-        bool told = j->at[slot].told && worker_alive(w);
+        bool told = j->at[slot].told && w->pid;
         j->at[slot] = (struct job_at){.told = told, .revoking = told};
-        if (told)
+        if (told && worker_alive(w))
             ipc_add_number(&w->ipc, IPC_REVOKE, j->id);
     }
     j->files_count = 0;
@@ -53,10 +56,36 @@ int64_t job_failure_slice(struct job *j)
         return 0;
     if (!revoked_by_all(j))
         return 10 * NS_PER_MS;
+    if (j->abandoned) {
+        j->phase = JOB_CLOSED;
+        j->ledger_closing = true;
+        ledger_close(j->ledger);
+        return RETRY_NS;
+    }
     j->phase = JOB_OPENING;
-    j->hold = HOLD_DISK;
+    j->hold |= HOLD_DISK;
+    j->recovered = true;
     j->accepted_count = 0;
     memset(j->ended_count, 0, sizeof j->ended_count);
     ledger_recover(j->ledger);
-    return 10 * NS_PER_S;
+    return RETRY_NS;
+}
+
+void job_why_disk(struct job *j, int err, const char *what)
+{
+    const char *name = strerrorname_np(abs(err));
+    snprintf(j->why, sizeof j->why, "%s: %s (%s)", name ? name : "error", strerror(abs(err)), what);
+}
+
+void job_disk_full(struct job *j)
+{
+    unsigned doublings = j->wfail_count < 4 ? j->wfail_count : 4;
+    int64_t wait_ns = NS_PER_S << doublings;
+    j->wfail_count++;
+    j->disk_retry_ns = clock_mono_ns() + (wait_ns < RETRY_NS ? wait_ns : RETRY_NS);
+    snprintf(j->why, sizeof j->why, "a WARC file could not be written");
+    log_err("WARC file not written job=%s: the disk is full or broken; held for ms=%lld",
+            j->spec.name, (long long)((j->disk_retry_ns - clock_mono_ns()) / NS_PER_MS));
+    job_pause(j, HOLD_DISK);
+    job_slices_later(j, j->disk_retry_ns - clock_mono_ns());
 }

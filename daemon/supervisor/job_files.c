@@ -80,6 +80,8 @@ void job_file_left(struct job *j, uint32_t file)
 
 void job_file_grew(struct job *j, int slot, uint32_t file, uint64_t end_bytes)
 {
+    if (file)
+        j->wfail_count = 0;
     if (file && j->at[slot].file == file && j->spec.store.rotate_bytes &&
         end_bytes >= j->spec.store.rotate_bytes)
         want_file(j, slot);
@@ -87,6 +89,8 @@ void job_file_grew(struct job *j, int slot, uint32_t file, uint64_t end_bytes)
 
 void job_file_failed(struct job *j, int slot, uint32_t file)
 {
+    if (file && j->at[slot].file == file)
+        job_disk_full(j);
     job_file_left(j, file);
     if (!j->at[slot].file && j->s->crew.workers[slot].held_count)
         want_file(j, slot);

@@ -71,7 +71,7 @@ static void generate_one(struct job *j, uint64_t index)
 /* True: more is to be made at once. */
 static bool generate(struct job *j)
 {
-    if (j->hold != HOLD_NONE)
+    if (j->hold)
         return false;
     for (unsigned n = 0; job_generating(j); n++) {
         if (j->source.queued_count >= GENERATE_AHEAD)
@@ -132,13 +132,20 @@ static int64_t slice(struct job *j)
 {
     if (j->phase == JOB_FAILING)
         return job_failure_slice(j);
-    if (j->phase == JOB_OPENING && j->hold == HOLD_DISK) {
+    if (j->phase == JOB_OPENING && j->hold & HOLD_DISK) {
         ledger_recover(j->ledger);
         return 10 * NS_PER_S;
     }
     if (j->phase != JOB_OPEN)
         return IDLE_WAIT_NS;
     int64_t wait_ns = IDLE_WAIT_NS;
+    if (j->hold & HOLD_DISK) {
+        wait_ns = j->disk_retry_ns - clock_mono_ns();
+        if (wait_ns <= 0) {
+            j->hold &= ~(unsigned)HOLD_DISK;
+            wait_ns = IDLE_WAIT_NS;
+        }
+    }
     if (j->exclude != REASON_NONE) {
         if (j->leases_count < EXCLUDE_SLICE && !leases_exclude(j, EXCLUDE_SLICE))
             wait_ns = 0;

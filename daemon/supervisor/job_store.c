@@ -3,7 +3,7 @@
  * runs are one save after it. */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,23 +13,18 @@
 #include "common/log.h"
 #include "common/xalloc.h"
 #include "daemon/supervisor/job_store.h"
+#include "daemon/supervisor/state.h"
 #include "daemon/supervisor/supervisor.h"
-
-static const char *const hold_names[] = {[HOLD_NONE] = "",
-                                         [HOLD_USER] = "user",
-                                         [HOLD_INPUT_CUT] = "input_cut",
-                                         [HOLD_DISK] = ""};
 
 char *job_text(const struct job *j)
 {
     struct job_counts c = job_counts(j);
     const char *state = j->phase != JOB_CLOSED ? "open" : j->cancelled ? "cancelled" : "done";
-    json_t *o = json_pack("{si sI ss ss sb sI sI sI so sO}", "version", JOB_FILE_VERSION, "created_ns",
-                          (json_int_t)j->created_wall_ns, "state", state, "hold",
-                          hold_names[j->hold], "streaming", j->streaming, "ended_ns",
-                          (json_int_t)j->ended_wall_ns, "results_bytes",
-                          (json_int_t)j->results_bytes, "bytes_in", (json_int_t)j->bytes_in,
-                          "counts", job_counts_json(&c), "spec", j->spec_text);
+    json_t *o = json_pack(
+        "{si sI ss ss sI sI sI so sO}", "version", JOB_FILE_VERSION, "created_ns",
+        (json_int_t)j->created_wall_ns, "state", state, "hold", j->hold & HOLD_USER ? "user" : "",
+        "ended_ns", (json_int_t)j->ended_wall_ns, "results_bytes", (json_int_t)j->results_bytes,
+        "bytes_in", (json_int_t)j->bytes_in, "counts", job_counts_json(&c), "spec", j->spec_text);
     char *text = json_dumps(o, JSON_INDENT(1) | JSON_ENSURE_ASCII);
     json_decref(o);
     return text;
@@ -109,10 +104,16 @@ static void save_done(struct disk_op *op)
     free(j->save_text);
     j->save_text = NULL;
     j->saving = false;
+    if (!j->save_err && !j->saved) {
+        j->saved = true;
+        job_update(j);
+    }
     if (j->save_err)
         log_err("cannot write job.json job=%s: %s", j->spec.name, strerror(-j->save_err));
     tell(&j->save_waiting, j->save_err);
-    if (j->save_again)
+    if (j->abandoned)
+        tell(&j->save_next, j->save_err);
+    else if (j->save_again)
         save_start(j);
 }
 
@@ -133,6 +134,10 @@ static void save_start(struct job *j)
 
 void job_save(struct job *j, struct job_wait *w)
 {
+    if (w && j->abandoned) {
+        w->done(w, -ECANCELED);
+        return;
+    }
     if (w)
         list_add_tail(&j->save_next, &w->link);
     if (j->saving)
@@ -157,30 +162,44 @@ static void read_counts(struct job *j, const json_t *c)
         j->ended_count[o] = number(c, outcome_name((enum outcome)o));
 }
 
+/* Its name is all that is known of it. */
+static struct job *damaged_job(struct supervisor *s, const char *dir, const char *why)
+{
+    struct job_spec spec;
+    struct spec_error error;
+    json_t *bare = json_pack("{ss}", "name", strrchr(dir, '/') + 1);
+    int r = spec_parse(bare, &spec, &error);
+    json_decref(bare);
+    log_err("job is damaged dir=%s: %s", dir, why);
+    if (r < 0)
+        return NULL;
+    struct job *j = job_new(s, &spec, dir);
+    j->phase = JOB_DAMAGED;
+    snprintf(j->why, sizeof j->why, "%s", why);
+    return j;
+}
+
 struct job *job_store_load(struct supervisor *s, const char *dir, const json_t *o)
 {
     struct job_spec spec;
     struct spec_error error;
-    if (number(o, "version") != JOB_FILE_VERSION) {
-        log_err("job.json is of another version dir=%s version=%llu", dir,
-                (unsigned long long)number(o, "version"));
-        return NULL;
-    }
-    if (spec_parse(json_object_get(o, "spec"), &spec, &error) < 0) {
-        log_err("job.json holds no specification dir=%s: %s: %s", dir, error.field, error.message);
-        return NULL;
-    }
+    if (!o)
+        return damaged_job(s, dir, "job.json cannot be read");
+    if (number(o, "version") != JOB_FILE_VERSION)
+        return damaged_job(s, dir, "job.json is of another version");
+    if (spec_parse(json_object_get(o, "spec"), &spec, &error) < 0)
+        return damaged_job(s, dir, "job.json holds no specification");
     struct job *j = job_new(s, &spec, dir);
     const char *state = json_string_value(json_object_get(o, "state"));
     const char *hold = json_string_value(json_object_get(o, "hold"));
     j->created_wall_ns = (int64_t)number(o, "created_ns");
     j->ended_wall_ns = (int64_t)number(o, "ended_ns");
-    j->streaming = json_is_true(json_object_get(o, "streaming"));
+    j->saved = true;
     j->results_bytes = number(o, "results_bytes");
     j->bytes_in = number(o, "bytes_in");
     j->cancelled = state && !strcmp(state, "cancelled");
     if (hold && !strcmp(hold, "user"))
-        job_pause(j, HOLD_USER, "user");
+        job_pause(j, HOLD_USER);
     if (j->cancelled || (state && !strcmp(state, "done"))) {
         read_counts(j, json_object_get(o, "counts"));
         j->phase = JOB_CLOSED;
@@ -192,26 +211,21 @@ struct job *job_store_load(struct supervisor *s, const char *dir, const json_t *
 
 struct removal {
     struct disk_op op;
-    char *dir;             /* owned */
+    char *dir; /* owned */
     bool keep;
     int err;
     struct job_wait *wait; /* borrowed; NULL none */
 };
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    return remove(path);
-}
-
 static void removal_run(struct disk_op *op)
 {
     struct removal *r = list_of(op, struct removal, op);
     struct buf aside = {0};
-    buf_addf(&aside, "%s.%s-%lld", r->dir, r->keep ? "kept" : "deleted",
+    buf_addf(&aside, "%s%s%lld", r->dir, r->keep ? STATE_KEPT : STATE_DELETED,
              (long long)(clock_wall_ns() / NS_PER_S));
     r->err = rename(r->dir, buf_str(&aside)) < 0 ? -errno : sync_parent(r->dir);
     if (!r->err && !r->keep)
-        nftw(buf_str(&aside), remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        state_remove(buf_str(&aside));
     buf_done(&aside);
 }
 

@@ -80,7 +80,7 @@ void op_pause(struct request *r)
                       r->job->spec.name);
         return;
     }
-    job_pause(r->job, HOLD_USER, "user");
+    job_pause(r->job, HOLD_USER);
     request_ok_when_saved(r, op_job_json(r->job, false));
 }
 
@@ -88,7 +88,7 @@ void op_resume(struct request *r)
 {
     if (!must_be_open(r))
         return;
-    if (r->job->hold == HOLD_NONE) {
+    if (!r->job->hold) {
         request_error(r, ERROR_WRONG_STATE, "args.job", NULL, "job %s is not paused",
                       r->job->spec.name);
         return;

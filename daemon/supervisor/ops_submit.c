@@ -44,8 +44,8 @@ static void submission_end(struct submission *m, int err)
         request_ok(r, op_job_json(j, false));
     if (err)
         log_err("job not made job=%s: %s", j->spec.name, strerror(-err));
-    if (err && j->phase == JOB_OPENING && !j->ledger)
-        job_dispose(j);
+    if (err && !j->s->draining)
+        job_abandon(j);
     free(m);
 }
 
@@ -90,8 +90,8 @@ static void make_dir(struct disk_op *op)
 static void made_dir(struct disk_op *op)
 {
     struct submission *m = list_of(op, struct submission, op);
-    if (m->err) {
-        submission_end(m, m->err);
+    if (m->err || m->job->s->draining) {
+        submission_end(m, m->err ? m->err : -ECANCELED);
         return;
     }
     m->wait.done = on_opened;
@@ -321,7 +321,7 @@ static bool may_add(struct request *r)
 {
     const char *why, *state = job_state(r->job, &why);
     if (r->job->phase == JOB_OPEN && !r->job->cancelled &&
-        (r->job->streaming || r->job->hold == HOLD_INPUT_CUT ||
+        (r->job->streaming || r->job->hold & HOLD_INPUT_CUT ||
          !ledger_has(r->job->ledger, LEDGER_LAST)))
         return true;
     bool whole = r->job->phase == JOB_OPEN && !r->job->cancelled;
@@ -345,7 +345,7 @@ void op_add(struct request *r)
                       "no job is called %.80s", name);
         return;
     }
-    if (r->job->phase == JOB_OPENING && r->job->hold != HOLD_DISK) {
+    if (r->job->phase == JOB_OPENING && !(r->job->hold & HOLD_DISK)) {
         r->job_wait.done = on_opened_for_add;
         list_add_tail(&r->job->opened_waiting, &r->job_wait.link);
     } else {

@@ -4,6 +4,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +13,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/xalloc.h"
 #include "daemon/supervisor/job_store.h"
 
-#define JOB_TEXT_MAX (64 << 20)
+#define ORPHANS_WAIT_MS 3000
+#define ORPHANS_LOOK_MS 20
 
 static int make_dirs(const char *dir)
 {
@@ -40,6 +44,22 @@ static pid_t lock_holder(int fd)
     return pread(fd, text, sizeof text - 1, 0) > 0 ? (pid_t)atol(text) : 0;
 }
 
+/* The workers of a daemon that was killed die with it, but not at once. */
+static int lock(int fd, pid_t *ret_pid)
+{
+    for (int tries = 0;; tries++) {
+        if (!flock(fd, LOCK_EX | LOCK_NB))
+            return 0;
+        if (errno != EWOULDBLOCK)
+            return -errno;
+        *ret_pid = lock_holder(fd);
+        if (tries == ORPHANS_WAIT_MS / ORPHANS_LOOK_MS || !*ret_pid || !kill(*ret_pid, 0) ||
+            errno != ESRCH)
+            return -EBUSY;
+        usleep(ORPHANS_LOOK_MS * 1000);
+    }
+}
+
 int state_lock(const char *dir, pid_t *ret_pid)
 {
     int r = make_dirs(dir);
@@ -57,9 +77,8 @@ int state_lock(const char *dir, pid_t *ret_pid)
         close(at);
     if (fd < 0)
         return r;
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        r = errno == EWOULDBLOCK ? -EBUSY : -errno;
-        *ret_pid = lock_holder(fd);
+    r = lock(fd, ret_pid);
+    if (r < 0) {
         close(fd);
         return r;
     }
@@ -95,6 +114,53 @@ struct loading {
     size_t count;
 };
 
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    return remove(path);
+}
+
+void state_remove(const char *dir)
+{
+    nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Without job.json no answer was given to its submission and no page fetched. Rows, though, are
+ * never thrown away. */
+static void clear_unfinished(const char *dir)
+{
+    struct stat st;
+    struct buf path = {0};
+    buf_addf(&path, "%s/results.jsonl", dir);
+    if (stat(buf_str(&path), &st) || !st.st_size) {
+        log_notice("removing what was begun of a job dir=%s", dir);
+        state_remove(dir);
+    } else {
+        buf_clear(&path);
+        buf_addf(&path, "%s" STATE_KEPT "%lld", dir, (long long)(clock_wall_ns() / NS_PER_S));
+        log_err("a job without job.json is put aside dir=%s to=%s", dir, buf_str(&path));
+        if (rename(dir, buf_str(&path)) < 0)
+            log_err("cannot rename dir=%s: %m", dir);
+    }
+    buf_done(&path);
+}
+
+/* False: it is no job. */
+static bool is_job(const char *dir, const char *name)
+{
+    struct stat st;
+    struct buf path = {0};
+    if (strstr(name, STATE_DELETED)) {
+        state_remove(dir);
+        return false;
+    }
+    buf_addf(&path, "%s/job.json", dir);
+    bool there = !stat(buf_str(&path), &st) || errno != ENOENT;
+    if (!there)
+        clear_unfinished(dir);
+    buf_done(&path);
+    return there;
+}
+
 static json_t *read_job(const char *dir)
 {
     struct buf path = {0};
@@ -114,11 +180,14 @@ static void load_run(struct disk_op *op)
     buf_addf(&path, "%s/jobs", l->s->options->state_dir);
     DIR *d = opendir(buf_str(&path));
     for (struct dirent *e; d && (e = readdir(d));) {
-        if (!strlen(e->d_name) || strchr(e->d_name, '.') == e->d_name ||
-            strstr(e->d_name, ".deleted-") || strstr(e->d_name, ".kept-"))
+        if (e->d_name[0] == '.' || strstr(e->d_name, STATE_KEPT))
             continue;
         struct buf dir = {0};
         buf_addf(&dir, "%s/%s", buf_str(&path), e->d_name);
+        if (!is_job(buf_str(&dir), e->d_name)) {
+            buf_done(&dir);
+            continue;
+        }
         l->found = xrealloc(l->found, (l->count + 1) * sizeof *l->found);
         l->found[l->count].text = read_job(buf_str(&dir));
         l->found[l->count++].dir = buf_take(&dir, NULL);
@@ -130,8 +199,10 @@ static void load_run(struct disk_op *op)
 
 static int by_age(const void *a, const void *b)
 {
-    json_int_t x = json_integer_value(json_object_get(((const struct found *)a)->text, "created_ns"));
-    json_int_t y = json_integer_value(json_object_get(((const struct found *)b)->text, "created_ns"));
+    json_int_t x =
+        json_integer_value(json_object_get(((const struct found *)a)->text, "created_ns"));
+    json_int_t y =
+        json_integer_value(json_object_get(((const struct found *)b)->text, "created_ns"));
     return x < y ? -1 : x > y;
 }
 
@@ -141,9 +212,8 @@ static void load_done(struct disk_op *op)
     if (l->count)
         qsort(l->found, l->count, sizeof *l->found, by_age);
     for (size_t i = 0; i < l->count; i++) {
-        struct job *j = l->found[i].text
-                            ? job_store_load(l->s, l->found[i].dir, l->found[i].text)
-                            : NULL;
+        struct job *j =
+            l->s->draining ? NULL : job_store_load(l->s, l->found[i].dir, l->found[i].text);
         if (j && j->phase == JOB_OPENING)
             job_open(j, false);
         json_decref(l->found[i].text);

@@ -14,6 +14,13 @@ int state_lock(const char *dir, pid_t *ret_pid);
  * not closed; at the end calls `then` on the loop. 0 files is no error. */
 void state_load(struct supervisor *s, void (*then)(struct supervisor *s));
 
+/* What stands behind the name of a directory that is no job any more; no job has such a name. */
+#define STATE_KEPT    ".KEPT-"
+#define STATE_DELETED ".DELETED-"
+
+/* Deletes a directory with all that is in it. On the disk thread. */
+void state_remove(const char *dir);
+
 /* `state_dir/jobs/NAME`; the caller frees. */
 char *state_job_dir(const struct supervisor *s, const char *name);
 

@@ -187,7 +187,7 @@ void supervisor_job_opened(struct supervisor *s)
     list_each(it, &s->jobs)
     {
         const struct job *j = list_of(it, struct job, link);
-        if (j->phase == JOB_OPENING && j->hold != HOLD_DISK)
+        if (j->phase == JOB_OPENING && !(j->hold & HOLD_DISK))
             return;
     }
     s->recovering = false;
@@ -231,7 +231,7 @@ void jobs_client_gone(struct supervisor *s, const struct client *c)
             continue;
         j->streamer = NULL;
         if (j->streaming && j->phase != JOB_CLOSED)
-            job_pause(j, HOLD_INPUT_CUT, "input_cut");
+            job_pause(j, HOLD_INPUT_CUT);
     }
 }
 
