@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* CONNECT. The addresses are tried in turn, each for its share of the limit; the policy is asked
- * just before each connect(). What the last one that was tried failed of is the reason; denied only
- * if none could be tried. */
+/* CONNECT. The addresses are tried in turn, each for its share of the limit. The policy is asked
+ * about all of a name's addresses before the first, and about each just before its connect(). What
+ * the last one that was tried failed of is the reason; denied only if none could be tried. */
 #include "daemon/fetch/machine.h"
 
 #include <errno.h>
@@ -55,15 +55,31 @@ static int begin_connect(struct fetch *f)
     return 0;
 }
 
+static enum reason check(const struct fetch *f, const struct addr *a)
+{
+    struct sockaddr_storage sa;
+    addr_sockaddr(a, f->port, &sa);
+    return policy_check(&f->machine->policy, (struct sockaddr *)&sa);
+}
+
+/* A name that points to a denied address as well as to others is up to no good. Names that no name
+ * server was asked for are the operator's: there the other addresses are tried. */
+static enum reason check_name(const struct fetch *f)
+{
+    const struct dns_name *name = f->name.name;
+    enum reason denied = REASON_NONE;
+    for (unsigned i = 0; !f->literal && !name->settled && !denied && i < name->count; i++)
+        denied = check(f, &name->addr[i]);
+    return denied;
+}
+
 /* Tries addresses till one is under way. */
 static enum fetch_state try_addresses(struct fetch *f)
 {
     while (f->tried < addresses_count(f)) {
-        struct sockaddr_storage sa;
         if (!f->literal)
             f->peer = f->name.name->addr[f->tried];
-        addr_sockaddr(&f->peer, f->port, &sa);
-        enum reason denied = policy_check(&f->machine->policy, (struct sockaddr *)&sa);
+        enum reason denied = check(f, &f->peer);
         int err = denied ? 0 : begin_connect(f);
         if (err == -EMFILE) {
             fetch_look_later(f);
@@ -91,8 +107,10 @@ bool fetch_next_address(struct fetch *f)
 
 enum fetch_state fetch_connect(struct fetch *f)
 {
-    if (!f->conn)
-        return try_addresses(f);
+    if (!f->conn) {
+        enum reason denied = check_name(f);
+        return denied ? fetch_fail(f, denied, NULL) : try_addresses(f);
+    }
     int err = conn_connected(f->conn, f->machine->loop);
     if (err == -EINPROGRESS)
         return FETCH_PARK;

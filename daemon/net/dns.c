@@ -241,6 +241,7 @@ static void name_settle(struct dns_name *name, const struct addr *addr, uint8_t 
     memcpy(name->addr + name->count, addr, count * sizeof *addr);
     name->count = (uint8_t)(name->count + count);
     name->state = KNOWN;
+    name->settled = true;
     name->expires_ns = INT64_MAX;
 }
 

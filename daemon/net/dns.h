@@ -45,7 +45,8 @@ struct dns_name {
     uint8_t reason; /* enum reason; REASON_NONE: there are addresses */
     uint8_t count;
     uint8_t len;
-    char name[]; /* NUL-terminated */
+    bool settled; /* localhost, or of hosts(5): no name server said it */
+    char name[];  /* NUL-terminated */
 };
 
 /* One user of a name. Embedded, zeroed. */
