@@ -176,7 +176,7 @@ void hosts_push_hop(struct hosts *h, struct hostq *q, struct hop *take_hop);
 /* Something about the host has changed: look at it again. */
 void hosts_wake(struct hosts *h, struct host *host);
 
-/* Moves those whose time has come to the ready list, some thousands at most; when the next comes
+/* Moves those whose time has come to the ready list, about a thousand at most; when the next comes
  * (INT64_MAX: none; in the past: call again). */
 int64_t hosts_tick(struct hosts *h, int64_t now_ns);
 

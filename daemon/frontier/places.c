@@ -10,7 +10,7 @@
 #include "daemon/frontier/hosts_impl.h"
 
 #define PICK_MOST 64   /* hosts looked at in one call */
-#define TICK_MOST 4096 /* hosts moved in one call */
+#define TICK_MOST 1024 /* hosts moved in one call */
 
 /* ---- the heap, by due_ns; index 0 is not used ---- */
 

@@ -102,6 +102,13 @@ static bool pump_one(void)
     return true;
 }
 
+static unsigned idle_at(const struct host_group *g)
+{
+    unsigned idle = 0;
+    list_each(it, &g->idle) idle += list_of(it, struct host, member)->idle;
+    return idle;
+}
+
 /* What is this host with URLs waiting for? */
 static void check_waits(const struct host *host)
 {
@@ -128,7 +135,8 @@ static void check_waits(const struct host *host)
         fine |= host->worker >= 0 && !has_room(&w.workers[host->worker]);
         break;
     case HOST_AT_GROUP:
-        fine |= host->group->held_ns > w.now || host->group->connections >= PER_ADDRESS;
+        fine |= host->group->held_ns > w.now || (host->group->connections >= PER_ADDRESS &&
+                                                 idle_at(host->group) < host->group->connections);
         break;
     }
     if (!fine)
@@ -380,17 +388,12 @@ static void pause_or_resume(const struct event *e)
     pump(NULL);
 }
 
-static void strict_comes(const struct event *e)
+/* e->site is the job. */
+static void job_comes(const struct event *e)
 {
-    for (unsigned i = 1; w.up && i < SITES; i += 4)
-        push_urls(i, STRICT);
-    pump(NULL);
-}
-
-static void brisk_comes(const struct event *e)
-{
-    for (unsigned i = 8; w.up && i < SITES; i += 20)
-        push_urls(i, BRISK);
+    unsigned step = e->site == STRICT ? 4 : 20;
+    for (unsigned i = step == 4 ? 1 : 8; i < SITES; i += step)
+        push_urls(i, e->site);
     pump(NULL);
 }
 
@@ -418,7 +421,7 @@ static void world_init(uint64_t seed)
     for (unsigned i = 0; i < SITES; i++) {
         struct site *site = &w.sites[i];
         site->rtt_ns = between(.005, .2);
-        site->answer_ns = between(.01, .4);
+        site->answer_ns = between(.01, i % 10 == 8 ? 4 : .4);
         site->keep = i % 3 ? .8 : .1;
         site->last_ns = site->end_ns = -S(100);
         site->address = i % 3 || i % 10 == 8 ? SHARED + i : i / 3 % SHARED;
@@ -428,10 +431,10 @@ static void world_init(uint64_t seed)
         site->job[FREE] = i % 10 == 8;
     }
     supervisor_start(NULL);
-    at(S(2), (struct event){.what = strict_comes});
+    at(S(2), (struct event){.what = job_comes, .site = STRICT});
+    at(S(5), (struct event){.what = job_comes, .site = BRISK});
     at(S(3), (struct event){.what = worker_fault});
     at(S(1), (struct event){.what = pause_or_resume});
-    at(S(5), (struct event){.what = brisk_comes});
     at(S(9), (struct event){.what = supervisor_dies});
     at(S(15), (struct event){.what = strict_goes});
     at(S(20), (struct event){.what = supervisor_dies});
@@ -474,7 +477,6 @@ static void play(uint64_t seed)
         "seed %llu: %u requests, the last at %.1f s, %u worker deaths, %llu events, %u URLs left\n",
         (unsigned long long)seed, w.requests, (double)last_ns / 1e9, w.deaths,
         (unsigned long long)w.order, left);
-    fflush(stdout);
     ck_assert_msg(!w.wrong[0], "seed %llu: %s", (unsigned long long)seed, w.wrong);
     ck_assert_msg(!left, "seed %llu: %u URLs stall", (unsigned long long)seed, left);
     for (uint32_t i = 0; i < w.hosts.count; i++) {
