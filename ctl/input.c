@@ -78,6 +78,20 @@ static struct line line_of(struct input *in, size_t len, bool whole)
     return (struct line){p, len, in->line_count, fits && input_is_text(p, len)};
 }
 
+/* Files made elsewhere may begin with a byte order mark. */
+static size_t mark_len(const struct input *in, const char *p, size_t len)
+{
+    return in->line_count == 1 && len >= 3 && !memcmp(p, "\xef\xbb\xbf", 3) ? 3 : 0;
+}
+
+static bool is_blank(const struct line *line)
+{
+    for (size_t i = 0; i < line->len; i++)
+        if (line->p[i] != ' ' && line->p[i] != '\t' && line->p[i] != '\r')
+            return false;
+    return true;
+}
+
 /* Consumes a line from the buffer if there is one: 1 and the line, else 0. */
 static int take_line(struct input *in, struct line *ret_line)
 {
@@ -91,9 +105,12 @@ static int take_line(struct input *in, struct line *ret_line)
         in->skipping = !end;
         if (!rest)
             in->line_count++;
+        size_t mark = rest ? 0 : mark_len(in, p, taken);
+        buf_consume(&in->buf, mark);
+        taken -= mark;
         *ret_line = line_of(in, taken, end || in->eof);
         buf_consume(&in->buf, taken + (end ? 1 : 0));
-        if (!rest && ret_line->len)
+        if (!rest && !is_blank(ret_line))
             return 1;
     }
 }

@@ -169,8 +169,12 @@ static int take_words(const struct flag *flag, const char *value, void *target)
 {
     struct jobflags *j = target;
     char *name = NULL;
-    const char *path = NULL;
-    int r = take_name(flag, value, "PLACEHOLDER=FILE", &name, &path);
+    const char *path = value;
+    int r = 0;
+    if (strchr(value, '='))
+        r = take_name(flag, value, "PLACEHOLDER=FILE or FILE", &name, &path);
+    else
+        name = xmemdup0("words", 5);
     if (r)
         return r;
     struct words words = {.name = name};
@@ -181,6 +185,8 @@ static int take_words(const struct flag *flag, const char *value, void *target)
     }
     j->words = xrealloc(j->words, (j->words_count + 1) * sizeof *j->words);
     j->words[j->words_count++] = words;
+    /* holds the list's place: {} is the first one given */
+    j->over = laid_over(j->over, json_pack("{s:{s:n}}", "words", name));
     return 0;
 }
 
@@ -304,7 +310,7 @@ static void add_argument(struct buf *b, const struct spec_row *row)
         [SPEC_KIND_UINT] = "N",         [SPEC_KIND_BYTES] = "SIZE",
         [SPEC_KIND_MS] = "DUR",         [SPEC_KIND_S] = "DUR",
         [SPEC_KIND_TEXTS] = "TEXT",     [SPEC_KIND_STATUS] = "200,2xx",
-        [SPEC_KIND_HEADERS] = "'K: V'", [SPEC_KIND_WORDS] = "NAME=FILE"};
+        [SPEC_KIND_HEADERS] = "'K: V'", [SPEC_KIND_WORDS] = "[NAME=]FILE"};
     char word[64];
     bool built;
     if (row->kind == SPEC_KIND_ENUM) {

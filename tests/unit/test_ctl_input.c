@@ -7,7 +7,7 @@
 #include "ctl/input.h"
 #include "tests/unit/unit.h"
 
-static const char hard[] = "one\r\n\n\r\ntwo\n\xff\nth\0ree\n\xc3\xbc\nlast";
+static const char hard[] = "\xef\xbb\xbfone\r\n\n \t\r\ntwo\n\xff\nth\0ree\n\xc3\xbc\nlast";
 
 /* Feeds the bytes through a pipe in pieces of `step` and writes what comes out. */
 static void read_in_steps(size_t step, struct buf *ret)
