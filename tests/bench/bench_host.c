@@ -3,15 +3,24 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "common/clock.h"
 #include "daemon/frontier/host.h"
 
 static int64_t now;
 
+/* Of this thread's CPU: others run on the machine, too. */
+static int64_t cpu_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
 static double ns_each(int64_t from_ns, uint64_t count)
 {
-    return (double)(clock_mono_ns() - from_ns) / (double)count;
+    return (double)(cpu_ns() - from_ns) / (double)count;
 }
 
 static size_t heap_bytes(void)
@@ -31,7 +40,7 @@ static struct host *host_of(struct hosts *h, uint64_t i)
 static void push_all(struct hosts *h, struct source *s, uint64_t hosts, uint64_t urls)
 {
     size_t before = heap_bytes();
-    int64_t from_ns = clock_mono_ns();
+    int64_t from_ns = cpu_ns();
     for (uint64_t i = 0; i < urls; i++) {
         struct host *host = host_of(h, i % hosts);
         hosts_push(h, host_queue(h, host, s), ENTRY(i, 0, 0));
@@ -44,19 +53,19 @@ static void push_all(struct hosts *h, struct source *s, uint64_t hosts, uint64_t
 static void fetch_all(struct hosts *h, struct source *s)
 {
     uint64_t count = s->queued_count, entry;
-    int64_t from_ns = clock_mono_ns(), longest_ns = 0;
+    int64_t from_ns = cpu_ns(), longest_ns = 0;
     while (s->queued_count) {
-        int64_t call_ns = clock_mono_ns();
         struct hostq *q;
         enum host_verdict what;
         struct host *host = hosts_pick(h, now, &q, &what);
         if (!host && what == HOST_EMPTY) {
             int64_t next_ns = hosts_tick(h, now);
             now = next_ns > now && next_ns != INT64_MAX ? next_ns : now;
+            int64_t tick_ns = cpu_ns(), took_ns;
             hosts_tick(h, now);
+            took_ns = cpu_ns() - tick_ns;
+            longest_ns = took_ns > longest_ns ? took_ns : longest_ns;
         }
-        int64_t took_ns = clock_mono_ns() - call_ns;
-        longest_ns = took_ns > longest_ns ? took_ns : longest_ns;
         if (!host)
             continue;
         if (what == HOST_RESOLVE) {
@@ -73,7 +82,7 @@ static void fetch_all(struct hosts *h, struct source *s)
         if (host->connections)
             host_conn_closed(h, host);
     }
-    printf("  pick, grant, end %.0f ns; longest pick or tick %.2f ms\n", ns_each(from_ns, count),
+    printf("  pick, grant, end %.0f ns; longest tick %.2f ms\n", ns_each(from_ns, count),
            (double)longest_ns / 1e6);
 }
 
@@ -88,7 +97,7 @@ static void run(const char *title, uint64_t hosts_count, uint64_t urls, struct p
     source_open(&h, &s, true);
     push_all(&h, &s, hosts_count, urls);
     fetch_all(&h, &s);
-    int64_t from_ns = clock_mono_ns();
+    int64_t from_ns = cpu_ns();
     hosts_forget(&h, &s, SIZE_MAX);
     printf("  forget %.0f ns a host\n", ns_each(from_ns, hosts_count));
     hosts_done(&h);

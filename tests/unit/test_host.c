@@ -99,6 +99,7 @@ START_TEST(kept_connections_count_and_are_used_first)
     end(a, GRANT_OPEN, true, true);
     ck_assert_uint_eq(a->idle, 1);
     pick_grant(a, GRANT_KEPT);
+    ck_assert_uint_eq(a->idle, 0);
     nothing_now();
     ck_assert_uint_eq(a->connections, 2);
 }
@@ -247,6 +248,21 @@ START_TEST(one_that_no_longer_wants_its_turn_passes_it_on)
 }
 END_TEST
 
+START_TEST(one_that_leaves_the_line_makes_way_for_a_job_that_may_have_more)
+{
+    struct source *strict = source_of(0, 1, 1), *s = source_of(0, 1, 2);
+    struct host *a = host_at("a", 1), *b = host_at("b", 1), *c = host_at("c", 1);
+    push(a, s, 1, 1);
+    pick_grant(a, GRANT_OPEN);
+    push(b, strict, 1, 1);
+    nothing_now();
+    push(c, s, 1, 1);
+    nothing_now();
+    ck_assert(hosts_forget(&hosts, strict, 9));
+    pick_grant(c, GRANT_OPEN);
+}
+END_TEST
+
 START_TEST(a_dead_workers_hosts_wait_linger)
 {
     struct source *s = source_of(0, 2, 1);
@@ -307,5 +323,7 @@ HOSTS_UNIT_TESTS(
     a_grant_that_never_left_changes_nothing, the_address_is_asked_for_before_the_first_request,
     hosts_of_a_full_address_wait_first_come_first_served, a_full_address_asks_for_idle_connections,
     who_waits_alone_for_its_address_goes_on_with_its_own_connection,
-    one_that_no_longer_wants_its_turn_passes_it_on, a_dead_workers_hosts_wait_linger,
-    every_host_counts_as_fetched_linger_after_the_start, words_of_a_lying_worker_do_no_harm)
+    one_that_no_longer_wants_its_turn_passes_it_on,
+    one_that_leaves_the_line_makes_way_for_a_job_that_may_have_more,
+    a_dead_workers_hosts_wait_linger, every_host_counts_as_fetched_linger_after_the_start,
+    words_of_a_lying_worker_do_no_harm)
