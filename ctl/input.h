@@ -23,7 +23,7 @@ struct input {
 struct line {
     const char *p;
     size_t len;      /* without newline and CR */
-    uint64_t number; /* from 1 */
+    uint64_t number; /* from 1; 0: it is of no file */
     bool good;       /* whole, valid UTF-8 and without NUL */
 };
 

@@ -63,7 +63,8 @@ static int settle(struct upload *u, unsigned most)
     return 0;
 }
 
-static int open_request(struct upload *u, const char *op, const char *word, const char *list)
+static int open_request(struct upload *u, const char *op, const char *word, const char *list,
+                        uint64_t line)
 {
     int r = settle(u, CLIENT_OUTSTANDING - 1);
     if (r)
@@ -75,6 +76,9 @@ static int open_request(struct upload *u, const char *op, const char *word, cons
     jsonw_key_string(u->line, "job", u->job);
     if (word)
         jsonw_key_string(u->line, "name", word);
+    else if (line)
+        jsonw_key_uint(u->line, "line", line);
+    u->next_number = line;
     jsonw_key(u->line, list);
     buf_addc(u->line, '[');
     return 0;
@@ -89,10 +93,15 @@ static void close_request(struct upload *u, bool last)
     u->line = NULL;
 }
 
-static void add_item(struct buf *b, const struct line *line)
+static void add_comma(struct buf *b)
 {
     if (b->p[b->len - 1] != '[')
         buf_addc(b, ',');
+}
+
+static void add_item(struct buf *b, const struct line *line)
+{
+    add_comma(b);
     if (line->good) {
         jsonw_string(b, line->p, line->len);
         return;
@@ -109,17 +118,23 @@ static int add(struct upload *u, const char *op, const char *word, const char *l
                const struct line *line)
 {
     for (int turn = 0; turn < 2; turn++) {
-        int r = u->line ? 0 : open_request(u, op, word, list);
+        int r = u->line ? 0 : open_request(u, op, word, list, line->number);
         if (r)
             return r;
         size_t before = buf_len(u->line);
+        if (!word && line->good && line->number && line->number != u->next_number) {
+            add_comma(u->line);
+            buf_addf(u->line, "{\"line\":%llu}", (unsigned long long)line->number);
+        }
         add_item(u->line, line);
-        if (buf_len(u->line) - u->args_start + TAIL <= u->room)
+        if (buf_len(u->line) - u->args_start + TAIL <= u->room) {
+            u->next_number = line->number ? line->number + 1 : 0;
             return 0;
+        }
         buf_cut(u->line, before);
         close_request(u, false);
     }
-    say_error("line %llu does not fit into a request", (unsigned long long)line->number);
+    say_error("%.60s... does not fit into a request", line->p);
     return EXIT_FAILED;
 }
 
@@ -133,7 +148,7 @@ int upload_argument(struct upload *u, const char *url)
 {
     size_t len = strlen(url);
     bool good = len <= INPUT_LINE_MAX && input_is_text(url, len);
-    struct line line = {url, len, u->line_count + 1, good};
+    struct line line = {url, len, 0, good};
     return upload_url(u, &line);
 }
 
@@ -166,7 +181,7 @@ int upload_finish(struct upload *u, bool last)
 {
     int r = 0;
     if (last && !u->line)
-        r = open_request(u, "job.add", NULL, "urls");
+        r = open_request(u, "job.add", NULL, "urls", 0);
     if (!r)
         close_request(u, last);
     return r ?: settle(u, 0);
@@ -211,7 +226,7 @@ static int upload_array(struct upload *u, const char *word, const json_t *values
     int r = 0;
     json_array_foreach(values, i, value)
     {
-        struct line line = {json_string_value(value), json_string_length(value), i + 1, true};
+        struct line line = {json_string_value(value), json_string_length(value), 0, true};
         if (!line.p) {
             say_error("%s: item %zu is not a string", word ?: "seeds", i + 1);
             return EXIT_USAGE;

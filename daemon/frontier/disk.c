@@ -53,23 +53,27 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
-static struct disk_op *next_ready(struct disk *d)
+static struct disk_op *next_ready(struct disk *d, bool *ret_more)
 {
     pthread_mutex_lock(&d->lock);
     struct disk_op *op = pop(&d->ready);
+    *ret_more = !list_empty(&d->ready);
     pthread_mutex_unlock(&d->lock);
     return op;
 }
 
-/* One op for each turn of the loop, so that other watchers have theirs between two. */
+/* One op for each turn of the loop, so that other watchers have theirs between two. An event fed to
+ * the loop would be handled in this turn still. */
 static void on_wake(struct ev_loop *loop, ev_async *w, int revents)
 {
     struct disk *d = w->data;
-    struct disk_op *op = next_ready(d);
+    bool more;
+    struct disk_op *op = next_ready(d, &more);
     if (!op)
         return;
+    if (more)
+        ev_async_send(loop, w);
     op->done(op);
-    ev_feed_event(loop, w, EV_ASYNC);
 }
 
 struct disk *disk_new(struct ev_loop *loop)

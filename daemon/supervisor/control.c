@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Each client is read until it has CONTROL_OUTSTANDING_MAX requests out or does not read its replies;
- * one line per client and turn is worked, so that a client that floods delays nobody. */
+/* Each client is read until it has CONTROL_OUTSTANDING_MAX requests out, does not read its replies,
+ * or has a line's worth of bytes not worked yet. A short line is worked as it comes; what else
+ * waits is worked in turns of TURN_MAX_NS, one line of each client after the other, so that a
+ * client that floods delays nobody.
+ *
+ * A client that has shut down its side is answered to the end and then closed. */
 #include "daemon/supervisor/control.h"
 
 #include <errno.h>
@@ -23,32 +27,38 @@
 #include "daemon/supervisor/rights.h"
 #include "daemon/supervisor/supervisor.h"
 
-#define READ_BYTES   65536
-#define LINE_MAX_NS  (10 * NS_PER_S)
+#define READ_BYTES  65536
+#define SHORT_BYTES 4096 /* worked at once */
+#define KEEP_BYTES  4096 /* of an empty buffer */
+#define LINE_MAX_NS (10 * NS_PER_S)
+#define TURN_MAX_NS (4 * NS_PER_MS)
 
 struct client {
-    struct list link;      /* in control->clients, longest idle first */
-    struct supervisor *s;  /* borrowed */
-    int fd;                /* owned */
+    struct list link;     /* in control->clients, longest idle first */
+    struct supervisor *s; /* borrowed */
+    int fd;               /* owned */
     ev_io reading, writing;
     struct buf in, out;
     struct jsonl lines;
     enum level level;
     bool may_ignore_robots;
-    struct list requests;  /* struct request, not answered */
+    struct list requests; /* struct request, not answered */
     unsigned requests_count;
-    int64_t part_ns;       /* since when a line is not whole; 0: none */
-    bool closing;          /* after what is in `out` */
+    int64_t part_ns; /* since when a line is not whole; 0: none */
+    bool part;       /* `in` holds no whole line */
+    bool eof;        /* it sends no more */
+    bool closing;    /* after what is in `out` */
 };
 
 struct control {
     int fd; /* owned; listening */
     ev_io accepting;
-    ev_idle turn;          /* clients with lines not worked yet */
-    struct list clients;
+    ev_timer turn;       /* clients with lines not worked yet */
+    struct list clients; /* longest idle first */
     size_t clients_count;
-    bool unlink;           /* we made the socket file */
+    bool unlink; /* we made the socket file */
     struct rights rights;
+    char scratch[READ_BYTES];
 };
 
 static void request_free(struct request *r)
@@ -84,42 +94,78 @@ static void client_free(struct client *c)
     free(c);
 }
 
-static bool may_read(const struct client *c)
+static bool may_work(const struct client *c)
 {
     return !c->closing && c->requests_count < CONTROL_OUTSTANDING_MAX &&
            buf_len(&c->out) < CONTROL_OUT_MAX;
 }
 
-/* Writes what it can, then sets the watchers to what is wanted. False: the client is gone. */
-static bool client_settle(struct client *c)
+static bool has_work(const struct client *c)
+{
+    return may_work(c) && !c->part && buf_len(&c->in);
+}
+
+static bool may_read(const struct client *c)
+{
+    return may_work(c) && !c->eof && buf_len(&c->in) <= JSONL_LINE_BYTES;
+}
+
+static bool is_over(const struct client *c)
+{
+    if (buf_len(&c->out))
+        return false;
+    return c->closing || (c->eof && !c->requests_count && (c->part || !buf_len(&c->in)));
+}
+
+static void turn_later(struct supervisor *s)
+{
+    if (!ev_is_active(&s->control->turn))
+        ev_timer_start(s->loop, &s->control->turn);
+}
+
+static void release(struct buf *b)
+{
+    if (!buf_len(b) && b->cap > KEEP_BYTES)
+        buf_done(b);
+}
+
+/* 0 or -errno. */
+static int client_write(struct client *c)
 {
     while (buf_len(&c->out)) {
         ssize_t n = send(c->fd, buf_data(&c->out), buf_len(&c->out), MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n < 0 && errno == EINTR)
-            continue;
         if (n < 0 && errno == EAGAIN)
-            break;
-        if (n < 0) {
-            client_free(c);
-            return false;
-        }
-        buf_consume(&c->out, (size_t)n);
+            return 0;
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (n > 0)
+            buf_consume(&c->out, (size_t)n);
     }
-    if (c->closing && !buf_len(&c->out)) {
+    return 0;
+}
+
+static void watch(struct client *c, ev_io *io, bool wanted)
+{
+    if (wanted)
+        ev_io_start(c->s->loop, io);
+    else
+        ev_io_stop(c->s->loop, io);
+}
+
+/* Writes what it can, then sets the watchers to what is wanted. The client may be gone after it. */
+static void client_settle(struct client *c)
+{
+    if (client_write(c) < 0 || is_over(c)) {
         client_free(c);
-        return false;
+        return;
     }
-    if (buf_len(&c->out))
-        ev_io_start(c->s->loop, &c->writing);
-    else
-        ev_io_stop(c->s->loop, &c->writing);
-    if (may_read(c))
-        ev_io_start(c->s->loop, &c->reading);
-    else
-        ev_io_stop(c->s->loop, &c->reading);
-    if (may_read(c) && buf_len(&c->in))
-        ev_idle_start(c->s->loop, &c->s->control->turn);
-    return true;
+    release(&c->out);
+    if (c->part)
+        release(&c->in);
+    watch(c, &c->writing, buf_len(&c->out) > 0);
+    watch(c, &c->reading, may_read(c));
+    if (has_work(c))
+        turn_later(c->s);
 }
 
 static void work_line(struct client *c, const char *line, size_t len)
@@ -144,8 +190,8 @@ static void work_line(struct client *c, const char *line, size_t len)
     jsonl_request_done(&parsed);
 }
 
-/* One line. True: there may be another. */
-static bool work_one(struct client *c)
+/* One line, if there is a whole one. */
+static void work_one(struct client *c)
 {
     const char *line;
     size_t len;
@@ -153,51 +199,75 @@ static bool work_one(struct client *c)
     case JSONL_LINE:
         c->part_ns = 0;
         work_line(c, line, len);
-        return true;
+        return;
     case JSONL_TOO_LONG:
         jsonl_reply_error(&c->out, NULL, ERROR_BAD_FRAME, "the line is longer than 64 KiB",
                           "send long lists in several job.add requests", NULL);
         c->closing = true;
-        return false;
+        return;
     case JSONL_MORE:
         break;
     }
+    c->part = true;
     if (buf_len(&c->in) && !c->part_ns)
         c->part_ns = clock_mono_ns();
-    return false;
 }
 
-static void on_turn(EV_P_ ev_idle *idle, int revents)
+static void client_busy(struct client *c)
 {
-    struct control *control = idle->data;
-    bool more = false;
-    list_each_safe(it, next, &control->clients)
+    list_del(&c->link);
+    list_add_tail(&c->s->control->clients, &c->link);
+}
+
+static void on_turn(EV_P_ ev_timer *timer, int revents)
+{
+    struct supervisor *s = timer->data;
+    int64_t until_ns = clock_mono_ns() + TURN_MAX_NS;
+    list_each_safe(it, next, &s->control->clients)
     {
         struct client *c = list_of(it, struct client, link);
-        if (may_read(c) && buf_len(&c->in))
-            more |= work_one(c);
+        if (!has_work(c))
+            continue;
+        client_busy(c);
+        work_one(c);
         client_settle(c);
+        if (clock_mono_ns() > until_ns) {
+            turn_later(s);
+            return;
+        }
     }
-    if (!more)
-        ev_idle_stop(EV_A_ idle);
+}
+
+/* A last line may come without its newline. */
+static void client_eof(struct client *c)
+{
+    c->eof = true;
+    if (!buf_len(&c->in))
+        return;
+    buf_addc(&c->in, '\n');
+    c->part = false;
 }
 
 static void on_readable(EV_P_ ev_io *io, int revents)
 {
     struct client *c = io->data;
-    ssize_t n = read(c->fd, buf_reserve(&c->in, READ_BYTES), READ_BYTES);
+    char *scratch = c->s->control->scratch;
+    ssize_t n = read(c->fd, scratch, READ_BYTES);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (n <= 0) {
+    if (n < 0) {
         client_free(c);
         return;
     }
-    buf_grew(&c->in, (size_t)n);
-    struct list *clients = &c->s->control->clients;
-    list_del(&c->link);
-    list_add_tail(clients, &c->link);
-    if (work_one(c))
-        ev_idle_start(EV_A_ & c->s->control->turn);
+    if (n) {
+        buf_add(&c->in, scratch, (size_t)n);
+        c->part = false;
+        client_busy(c);
+    } else {
+        client_eof(c);
+    }
+    if (has_work(c) && buf_len(&c->in) <= SHORT_BYTES)
+        work_one(c);
     client_settle(c);
 }
 
@@ -216,12 +286,31 @@ static void greet(struct client *c)
     json_decref(hello);
 }
 
+/* Closes the client that has been idle for longest; false: there is none without a request out. */
+static bool close_idlest(struct supervisor *s)
+{
+    list_each(it, &s->control->clients)
+    {
+        struct client *c = list_of(it, struct client, link);
+        if (c->requests_count)
+            continue;
+        client_free(c);
+        return true;
+    }
+    return false;
+}
+
 static void client_new(struct supervisor *s, int fd)
 {
     struct control *control = s->control;
+    if (control->clients_count >= CONTROL_CLIENTS_MAX && !close_idlest(s)) {
+        close(fd);
+        return;
+    }
     struct client *c = xcalloc(1, sizeof *c);
     c->s = s;
     c->fd = fd;
+    c->part = true;
     c->level = rights_level(&control->rights, fd);
     c->may_ignore_robots = rights_ignore_robots(&control->rights, fd, c->level);
     jsonl_init(&c->lines, JSONL_LINE_BYTES);
@@ -230,8 +319,7 @@ static void client_new(struct supervisor *s, int fd)
     ev_io_init(&c->writing, on_writable, fd, EV_WRITE);
     c->reading.data = c->writing.data = c;
     list_add_tail(&control->clients, &c->link);
-    if (++control->clients_count > CONTROL_CLIENTS_MAX)
-        client_free(list_of(control->clients.next, struct client, link));
+    control->clients_count++;
     greet(c);
     if (c->level == LEVEL_NONE) {
         jsonl_reply_error(&c->out, NULL, ERROR_DENIED, "you may not use this socket",
@@ -241,14 +329,25 @@ static void client_new(struct supervisor *s, int fd)
     client_settle(c);
 }
 
+/* Out of descriptors: an idle client gives its own; else nobody is accepted until the next tick. */
+static void no_descriptor(struct supervisor *s)
+{
+    log_warning("no descriptor for a client clients=%zu: %m", s->control->clients_count);
+    if (!close_idlest(s))
+        ev_io_stop(s->loop, &s->control->accepting);
+}
+
 static void on_accept(EV_P_ ev_io *io, int revents)
 {
     struct supervisor *s = io->data;
     for (int n = 0; n < 64; n++) {
         int fd = accept4(io->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0)
+        if (fd >= 0)
+            client_new(s, fd);
+        else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            return no_descriptor(s);
+        else if (errno != ECONNABORTED && errno != EINTR)
             return;
-        client_new(s, fd);
     }
 }
 
@@ -265,8 +364,8 @@ int control_start(struct supervisor *s)
     rights_init(&control->rights, s->options);
     ev_io_init(&control->accepting, on_accept, control->fd, EV_READ);
     control->accepting.data = s;
-    ev_idle_init(&control->turn, on_turn);
-    control->turn.data = control;
+    ev_timer_init(&control->turn, on_turn, 0, 0);
+    control->turn.data = s;
     ev_io_start(s->loop, &control->accepting);
     s->control = control;
     return 0;
@@ -283,7 +382,7 @@ void control_done(struct supervisor *s)
         client_free(c);
     }
     ev_io_stop(s->loop, &control->accepting);
-    ev_idle_stop(s->loop, &control->turn);
+    ev_timer_stop(s->loop, &control->turn);
     close(control->fd);
     if (control->unlink)
         unlink(s->options->socket);
@@ -295,10 +394,15 @@ void control_done(struct supervisor *s)
 void control_tick(struct supervisor *s)
 {
     int64_t now_ns = clock_mono_ns();
+    ev_io_start(s->loop, &s->control->accepting);
     list_each_safe(it, next, &s->control->clients)
     {
         struct client *c = list_of(it, struct client, link);
-        if (c->part_ns && now_ns - c->part_ns > LINE_MAX_NS)
+        if (!c->part_ns)
+            continue;
+        if (!may_read(c))
+            c->part_ns = now_ns; /* it is us who do not read on */
+        else if (now_ns - c->part_ns > LINE_MAX_NS)
             client_free(c);
     }
 }
@@ -310,14 +414,12 @@ size_t control_clients_count(const struct supervisor *s)
 
 /* ---- replies ---- */
 
+/* Called from anywhere, so the client is looked at again only when it is writable. */
 static void replied(struct request *r)
 {
     struct client *c = r->client;
     request_free(r);
-    if (buf_len(&c->out))
-        ev_io_start(c->s->loop, &c->writing);
-    if (buf_len(&c->in))
-        ev_idle_start(c->s->loop, &c->s->control->turn);
+    ev_io_start(c->s->loop, &c->writing);
 }
 
 void request_ok(struct request *r, json_t *take_result)
@@ -340,13 +442,6 @@ void request_error(struct request *r, enum error_code code, const char *field, c
     replied(r);
 }
 
-void request_storage(struct request *r, int err)
-{
-    request_error(r, ERROR_STORAGE, NULL,
-                  "it may be there all the same; look before you try again", "the disk failed: %s",
-                  strerror(err < 0 ? -err : err));
-}
-
 enum level request_level(const struct request *r)
 {
     return r->client->level;
@@ -355,54 +450,4 @@ enum level request_level(const struct request *r)
 bool request_may_ignore_robots(const struct request *r)
 {
     return r->client->may_ignore_robots;
-}
-
-static void on_durable(struct ledger_wait *w, int err)
-{
-    struct request *r = list_of(w, struct request, ledger_wait);
-    if (err)
-        request_storage(r, err);
-    else if (r->job->saved)
-        request_ok(r, json_incref(r->result));
-    else
-        request_ok_when_saved(r, r->result);
-}
-
-void request_ok_when_durable(struct request *r, json_t *take_result)
-{
-    r->result = take_result;
-    r->ledger_wait.done = on_durable;
-    ledger_wait(r->job->ledger, &r->ledger_wait);
-}
-
-static void on_saved(struct job_wait *w, int err)
-{
-    struct request *r = list_of(w, struct request, job_wait);
-    if (err)
-        request_storage(r, err);
-    else
-        request_ok(r, json_incref(r->result));
-}
-
-void request_ok_when_saved(struct request *r, json_t *take_result)
-{
-    r->result = take_result;
-    r->job_wait.done = on_saved;
-    job_save(r->job, &r->job_wait);
-}
-
-const char *request_text(const struct request *r, const char *name)
-{
-    return json_string_value(json_object_get(r->args, name));
-}
-
-int64_t request_int(const struct request *r, const char *name, int64_t otherwise)
-{
-    const json_t *v = json_object_get(r->args, name);
-    return v ? json_integer_value(v) : otherwise;
-}
-
-bool request_flag(const struct request *r, const char *name)
-{
-    return json_is_true(json_object_get(r->args, name));
 }

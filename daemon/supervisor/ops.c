@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/suggest.h"
 #include "daemon/supervisor/supervisor.h"
 
 enum when { ALWAYS, READY };
@@ -72,6 +73,36 @@ static const char *type_name(char type)
                          : "a string";
 }
 
+static void unknown_op(struct request *r, const char *name)
+{
+    struct suggest near;
+    char hint[100] = "version and status tell what answers here";
+    suggest_init(&near, name);
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
+        suggest_offer(&near, ops[i].name, ops[i].name);
+    if (suggest_answer(&near))
+        snprintf(hint, sizeof hint, "did you mean %s?", suggest_answer(&near));
+    request_error(r, ERROR_UNKNOWN_OP, "op", hint, "there is no operation %.80s", name);
+}
+
+static void unknown_argument(struct request *r, const struct op *op, const char *key)
+{
+    struct suggest near;
+    char name[32], type, field[80], names[8][32], hint[300] = "it takes none";
+    bool must;
+    size_t n = 0, at = 0;
+    suggest_init(&near, key);
+    for (const char *p = op->arguments; n < 8 && (p = next_argument(p, name, &type, &must)); n++) {
+        memcpy(names[n], name, sizeof name);
+        suggest_offer(&near, names[n], names[n]);
+        at += (size_t)snprintf(hint + at, sizeof hint - at, "%s%s", n ? ", " : "it takes ", name);
+    }
+    if (suggest_answer(&near))
+        snprintf(hint, sizeof hint, "did you mean %s?", suggest_answer(&near));
+    snprintf(field, sizeof field, "args.%.60s", key);
+    request_error(r, ERROR_BAD_ARGUMENT, field, hint, "%s takes no argument %.60s", op->name, key);
+}
+
 /* False: refused. */
 static bool known_arguments(struct request *r, const struct op *op)
 {
@@ -85,8 +116,7 @@ static bool known_arguments(struct request *r, const struct op *op)
             known = !strcmp(name, key);
         snprintf(field, sizeof field, "args.%.60s", key);
         if (!known) {
-            request_error(r, ERROR_BAD_ARGUMENT, field, NULL, "%s takes no argument %.60s",
-                          op->name, key);
+            unknown_argument(r, op, key);
             return false;
         }
         if (!is_type(value, type)) {
@@ -129,7 +159,7 @@ void ops_run(struct request *r, const char *name)
 {
     const struct op *op = find(name);
     if (!op)
-        request_error(r, ERROR_UNKNOWN_OP, "op", NULL, "there is no operation %.80s", name);
+        unknown_op(r, name);
     else if (!op->run)
         request_error(r, ERROR_UNSUPPORTED, "op", NULL, "%s is not built yet", name);
     else if (request_level(r) < op->level)

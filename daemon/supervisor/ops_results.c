@@ -13,6 +13,7 @@
 
 #define LIMIT_DEFAULT 100
 #define LIMIT_MAX     1000
+#define PAGE_BYTES    (256 << 10) /* of rows, in one answer that has more than one */
 #define CHUNK_BYTES   (1 << 20)
 #define SLICE_BYTES   (16 << 20) /* read before others may use the disk thread */
 
@@ -23,24 +24,30 @@ struct paging {
     char *path;              /* owned */
     uint64_t at_bytes, end_bytes;
     int64_t limit;
-    char want[32];           /* `"outcome":"stored"`, or empty */
-    json_t *items;           /* owned */
-    bool over;               /* nothing more to read now */
+    size_t page_bytes; /* of rows taken */
+    char want[32];     /* `"outcome":"stored"`, or empty */
+    json_t *items;     /* owned */
+    bool over;         /* nothing more to read now */
     int err;
 };
+
+static bool is_full(const struct paging *p)
+{
+    return (int64_t)json_array_size(p->items) >= p->limit || p->page_bytes >= PAGE_BYTES;
+}
 
 /* Takes rows from whole lines of the chunk; returns the bytes used. */
 static size_t take_rows(struct paging *p, const char *text, size_t n)
 {
     size_t used = 0;
     const char *end;
-    while ((int64_t)json_array_size(p->items) < p->limit &&
-           (end = memchr(text + used, '\n', n - used))) {
+    while (!is_full(p) && (end = memchr(text + used, '\n', n - used))) {
         size_t len = (size_t)(end - text) - used;
         if (!*p->want || memmem(text + used, len, p->want, strlen(p->want))) {
             json_t *row = json_loadb(text + used, len, 0, NULL);
             if (row)
                 json_array_append_new(p->items, row);
+            p->page_bytes += len;
         }
         used += len + 1;
     }
@@ -56,14 +63,14 @@ static void paging_run(struct disk_op *op)
     p->over = false;
     while (!p->over && p->at_bytes < stop_bytes) {
         uint64_t left = p->end_bytes - p->at_bytes;
-        ssize_t n = fd < 0 ? -1 : pread(fd, chunk, left < CHUNK_BYTES ? left : CHUNK_BYTES,
-                                        (off_t)p->at_bytes);
+        ssize_t n =
+            fd < 0 ? -1
+                   : pread(fd, chunk, left < CHUNK_BYTES ? left : CHUNK_BYTES, (off_t)p->at_bytes);
         if (n < 0)
             p->err = -errno;
         size_t used = n > 0 ? take_rows(p, chunk, (size_t)n) : 0;
         p->at_bytes += used;
-        p->over = !used || p->at_bytes >= p->end_bytes ||
-                  (int64_t)json_array_size(p->items) >= p->limit;
+        p->over = !used || p->at_bytes >= p->end_bytes || is_full(p);
     }
     free(chunk);
     if (fd >= 0)
@@ -101,8 +108,8 @@ void op_results(struct request *r)
     int64_t limit = request_int(r, "limit", LIMIT_DEFAULT), after = request_int(r, "after", 0);
     uint64_t end = j->ledger ? ledger_counts(j->ledger).results_bytes : j->results_bytes;
     if (outcome && outcome_parse(outcome) < 0) {
-        request_error(r, ERROR_BAD_ARGUMENT, "args.outcome",
-                      "stored, dropped, failed or excluded", "no outcome is called %.40s", outcome);
+        request_error(r, ERROR_BAD_ARGUMENT, "args.outcome", "stored, dropped, failed or excluded",
+                      "no outcome is called %.40s", outcome);
         return;
     }
     if ((uint64_t)after > end) {

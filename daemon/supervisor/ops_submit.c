@@ -3,9 +3,9 @@
  *
  *   job.submit ─▶ directory ─▶ ledger ─▶ seeds durable ─▶ job.json ─▶ answer
  *
- * job.json is written last: a directory without it was never answered for and is removed at the next
- * start. A specification whose word lists do not fit a line comes as a draft: {"upload":true} in the
- * place of a list, the words by job.words, the job itself with the first job.add. */
+ * job.json is written last: a directory without it was never answered for and is removed at the
+ * next start. A specification whose word lists do not fit a line comes as a draft: {"upload":true}
+ * in the place of a list, the words by job.words, the job itself with the first job.add. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,7 +129,7 @@ struct draft {
     struct list link;            /* in supervisor->drafts */
     const struct client *client; /* whose it is; compared only */
     char name[SPEC_NAME_MAX + 1];
-    json_t *spec;                /* owned; words are added to it */
+    json_t *spec; /* owned; words are added to it */
 };
 
 static void draft_free(struct draft *d)
@@ -141,17 +141,15 @@ static void draft_free(struct draft *d)
 
 static struct draft *draft_find(const struct supervisor *s, const char *name)
 {
-    list_each(it, &s->drafts)
-        if (!strcmp(list_of(it, struct draft, link)->name, name))
-            return list_of(it, struct draft, link);
+    list_each(it, &s->drafts) if (!strcmp(list_of(it, struct draft, link)->name,
+                                          name)) return list_of(it, struct draft, link);
     return NULL;
 }
 
 void drafts_client_gone(struct supervisor *s, const struct client *c)
 {
-    list_each_safe(it, next, &s->drafts)
-        if (list_of(it, struct draft, link)->client == c)
-            draft_free(list_of(it, struct draft, link));
+    list_each_safe(it, next, &s->drafts) if (list_of(it, struct draft, link)->client == c)
+        draft_free(list_of(it, struct draft, link));
 }
 
 void drafts_done(struct supervisor *s)
@@ -205,9 +203,8 @@ void op_words(struct request *r)
 
 static void default_name(struct supervisor *s, struct job_spec *spec)
 {
-    for (unsigned n = s->next_job_id + 1; !spec->name[0] || jobs_named(s, spec->name) ||
-                                          draft_find(s, spec->name);
-         n++)
+    for (unsigned n = s->next_job_id + 1;
+         !spec->name[0] || jobs_named(s, spec->name) || draft_find(s, spec->name); n++)
         snprintf(spec->name, sizeof spec->name, "job-%u", n);
 }
 
@@ -242,8 +239,7 @@ static bool may_submit(struct request *r, struct job_spec *spec)
 static void submit_draft(struct request *r, json_t *spec_json, struct job_spec *spec)
 {
     size_t count = 0;
-    list_each(it, &r->s->drafts)
-        count++;
+    list_each(it, &r->s->drafts) count++;
     if (!request_flag(r, "more") || count >= DRAFTS_MAX) {
         request_error(r, count >= DRAFTS_MAX ? ERROR_BUSY : ERROR_BAD_ARGUMENT, "args.more", NULL,
                       count >= DRAFTS_MAX ? "too many jobs wait for their words"
@@ -261,6 +257,18 @@ static void submit_draft(struct request *r, json_t *spec_json, struct job_spec *
     spec_done(spec);
 }
 
+/* False: refused, and the specification is freed. */
+static bool has_source(struct request *r, struct job_spec *spec)
+{
+    if (spec->seeds.count || spec->template || spec->keep_open || request_flag(r, "more"))
+        return true;
+    request_error(r, ERROR_BAD_ARGUMENT, "args.spec",
+                  "give it seeds or a template; keep_open, or more: true, if they come by job.add",
+                  "the specification has no source of URLs");
+    spec_done(spec);
+    return false;
+}
+
 void op_submit(struct request *r)
 {
     struct job_spec spec;
@@ -271,7 +279,7 @@ void op_submit(struct request *r)
         refuse_spec(r, &error);
         return;
     }
-    if (!may_submit(r, &spec))
+    if (!has_source(r, &spec) || !may_submit(r, &spec))
         return;
     default_name(r->s, &spec);
     if (request_flag(r, "dry_run")) {
@@ -355,49 +363,66 @@ void op_add(struct request *r)
 
 struct added {
     json_int_t accepted, duplicates, bad;
+    uint64_t line; /* of the next item; 0 not known */
 };
 
-/* False: refused. */
-static bool add_item(struct request *r, const json_t *item, uint64_t line, struct added *sum)
+/* {"line":N} or {"line":N,"bad":"text"}; N 0 is not known */
+static bool is_line(const json_t *item)
 {
-    struct job *j = r->job;
-    if (json_is_string(item)) {
-        switch (job_give(j, json_string_value(item), json_string_length(item), line)) {
-        case GIVEN_NEW:
-            sum->accepted++;
-            break;
-        case GIVEN_KNOWN:
-            sum->duplicates++;
-            break;
-        case GIVEN_EXCLUDED:
-            sum->bad++;
-            break;
-        }
-        return true;
-    }
-    const json_t *bad = json_object_get(item, "bad"), *n = json_object_get(item, "line");
-    if (!json_is_string(bad) || !json_is_integer(n)) {
-        request_error(r, ERROR_BAD_ARGUMENT, "args.urls", NULL,
-                      "urls holds strings or {\"line\":N,\"bad\":\"text\"}");
+    const json_t *line = json_object_get(item, "line"), *bad = json_object_get(item, "bad");
+    return json_is_integer(line) && json_integer_value(line) >= 0 &&
+           (!bad || json_is_string(bad)) && json_object_size(item) == (bad ? 2 : 1);
+}
+
+/* All are looked at before the first is taken. False: refused. */
+static bool items_good(struct request *r, const json_t *urls)
+{
+    for (size_t i = 0; i < json_array_size(urls); i++) {
+        const json_t *item = json_array_get(urls, i);
+        char field[40];
+        if (json_is_string(item) || is_line(item))
+            continue;
+        snprintf(field, sizeof field, "args.urls[%zu]", i);
+        request_error(
+            r, ERROR_BAD_ARGUMENT, field,
+            "what is no text goes as {\"line\":N,\"bad\":\"escaped\"}; {\"line\":N} is the "
+            "number of the next item",
+            "urls holds strings");
         return false;
     }
-    job_give_bad(j, json_string_value(bad), json_string_length(bad),
-                 (uint64_t)json_integer_value(n), "no text, or too long");
-    sum->bad++;
     return true;
+}
+
+static void add_item(struct job *j, const json_t *item, struct added *sum)
+{
+    const json_t *bad = json_object_get(item, "bad"), *line = json_object_get(item, "line");
+    if (line)
+        sum->line = (uint64_t)json_integer_value(line);
+    if (line && !bad)
+        return;
+    if (bad) {
+        job_give_bad(j, json_string_value(bad), json_string_length(bad), sum->line,
+                     "no text, or too long");
+        sum->bad++;
+    } else {
+        enum job_given given =
+            job_give(j, json_string_value(item), json_string_length(item), sum->line);
+        sum->accepted += given == GIVEN_NEW;
+        sum->duplicates += given == GIVEN_KNOWN;
+        sum->bad += given == GIVEN_EXCLUDED;
+    }
+    sum->line += sum->line > 0;
 }
 
 static void add_now(struct request *r)
 {
-    if (!may_add(r))
+    const json_t *urls = json_object_get(r->args, "urls");
+    if (!may_add(r) || !items_good(r, urls))
         return;
     struct job *j = r->job;
-    struct added sum = {0};
-    uint64_t line = (uint64_t)request_int(r, "line", 0);
-    const json_t *urls = json_object_get(r->args, "urls");
+    struct added sum = {.line = (uint64_t)request_int(r, "line", 0)};
     for (size_t i = 0; i < json_array_size(urls); i++)
-        if (!add_item(r, json_array_get(urls, i), line ? line + i : 0, &sum))
-            return;
+        add_item(j, json_array_get(urls, i), &sum);
     if (request_flag(r, "last"))
         job_input_whole(j);
     job_slices_run(j);
