@@ -23,8 +23,15 @@ static int inherited(void)
     const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
     if (!pid || !count || atol(pid) != (long)getpid() || atoi(count) < 1)
         return -1;
+    int listening = 0;
+    socklen_t n = sizeof listening;
     unsetenv("LISTEN_PID");
     unsetenv("LISTEN_FDS");
+    unsetenv("LISTEN_FDNAMES");
+    if (getsockopt(LISTEN_FDS_FIRST, SOL_SOCKET, SO_ACCEPTCONN, &listening, &n) < 0 || !listening) {
+        log_warning("the descriptor inherited (LISTEN_FDS) is no listening socket; it is not used");
+        return -1;
+    }
     fcntl(LISTEN_FDS_FIRST, F_SETFD, FD_CLOEXEC);
     fcntl(LISTEN_FDS_FIRST, F_SETFL, O_NONBLOCK);
     return LISTEN_FDS_FIRST;

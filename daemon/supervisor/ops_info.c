@@ -69,14 +69,6 @@ static int workers_alive(const struct supervisor *s)
     return n;
 }
 
-static uint64_t ended_sum(const struct totals *t)
-{
-    uint64_t n = 0;
-    for (int o = 0; o < OUTCOME_COUNT; o++)
-        n += t->ended[o];
-    return n;
-}
-
 void op_status(struct request *r)
 {
     const struct supervisor *s = r->s;
@@ -86,7 +78,7 @@ void op_status(struct request *r)
         "uptime_s", (json_int_t)((clock_mono_ns() - s->start_ns) / NS_PER_S), "workers", "alive",
         workers_alive(s), "wanted", s->crew.count, "jobs", jobs_by_state(s), "counts",
         sum_counts(s), "state_dir", s->options->state_dir, "pages_per_s",
-        (json_int_t)(ended_sum(&s->now_totals) - ended_sum(&s->last_totals)));
+        (json_int_t)(totals_ended(&s->now_totals) - totals_ended(&s->last_totals)));
     if (s->recovering)
         json_object_set_new(o, "recovered_percent", json_integer(supervisor_recovered_percent(s)));
     request_ok(r, o);
@@ -224,7 +216,7 @@ void op_stats(struct request *r)
                      "again", (json_int_t)t->again, "retried", (json_int_t)t->retried, "noconn",
                      (json_int_t)t->noconn, "worker_deaths", (json_int_t)t->worker_deaths,
                      "per_s", "started", (json_int_t)(now->started - last->started), "finished",
-                     (json_int_t)(ended_sum(now) - ended_sum(last)), "bytes_in",
+                     (json_int_t)(totals_ended(now) - totals_ended(last)), "bytes_in",
                      (json_int_t)(now->bytes_in - last->bytes_in), "in_state", in_states(s),
                      "counters", counters(s), "supervisor", memory(s), "workers",
                      workers_json(s)));

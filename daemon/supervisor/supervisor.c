@@ -20,6 +20,7 @@
 #include "daemon/supervisor/state.h"
 
 #define EXIT_TEMPORARY 75
+#define STATUS_EVERY_S 10
 
 void supervisor_kick(struct supervisor *s)
 {
@@ -92,6 +93,7 @@ void supervisor_stop(struct supervisor *s, bool now)
     if (!s->draining) {
         log_notice("stopping%s", now ? " now" : ": no new fetches, what is in flight may end");
         notify_stopping(&s->notify);
+        notify_extend(&s->notify, timeout_ms + STATUS_EVERY_S * 1000);
         s->drain_deadline_ns = timeout_ms ? clock_mono_ns() + timeout_ms * NS_PER_MS : INT64_MAX;
     }
     if (now || s->draining)
@@ -136,9 +138,51 @@ static void on_pump(EV_P_ ev_timer *w, int revents)
     /* its running out wakes the loop; on_prepare does the work */
 }
 
+/* For `systemctl status`. */
+static void tell_status(struct supervisor *s)
+{
+    struct job_counts sum = {0};
+    unsigned jobs = 0, running = 0;
+    list_each(it, &s->jobs)
+    {
+        const struct job *j = list_of(it, struct job, link);
+        struct job_counts c = job_counts(j);
+        jobs++;
+        running += j->phase == JOB_OPEN && j->hold == HOLD_NONE;
+        sum.queued += c.queued;
+        sum.in_flight += c.in_flight;
+        for (int o = 0; o < OUTCOME_COUNT; o++)
+            sum.ended[o] += c.ended[o];
+    }
+    if (s->recovering)
+        notify_status(&s->notify, "reading jobs: %u %%", supervisor_recovered_percent(s));
+    else
+        notify_status(&s->notify,
+                      "%s%u jobs, %u running; queued %llu, in flight %llu, stored %llu, dropped "
+                      "%llu, failed %llu, excluded %llu; %llu pages/s",
+                      s->draining ? "stopping; " : "", jobs, running,
+                      (unsigned long long)sum.queued, (unsigned long long)sum.in_flight,
+                      (unsigned long long)sum.ended[OUTCOME_STORED],
+                      (unsigned long long)sum.ended[OUTCOME_DROPPED],
+                      (unsigned long long)sum.ended[OUTCOME_FAILED],
+                      (unsigned long long)sum.ended[OUTCOME_EXCLUDED],
+                      (unsigned long long)totals_ended(&s->now_totals) -
+                          totals_ended(&s->last_totals));
+}
+
+/* The service manager's patience goes on as long as we are reading or draining. */
+static void tell_manager(struct supervisor *s)
+{
+    if (s->ticks++ % STATUS_EVERY_S == 0)
+        tell_status(s);
+    if (s->recovering || s->draining)
+        notify_extend(&s->notify, STATUS_EVERY_S * 1000);
+}
+
 static void on_tick(EV_P_ ev_timer *w, int revents)
 {
     struct supervisor *s = w->data;
+    tell_manager(s);
     s->last_totals = s->now_totals;
     s->now_totals = s->totals;
     crew_tick(s);
@@ -235,6 +279,17 @@ void jobs_client_gone(struct supervisor *s, const struct client *c)
     }
 }
 
+/* Clients, workers and jobs need descriptors. */
+static void raise_limit(void)
+{
+    struct rlimit r;
+    if (getrlimit(RLIMIT_NOFILE, &r) < 0)
+        return;
+    r.rlim_cur = r.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &r) < 0)
+        log_warning("cannot raise the limit of open files: %m");
+}
+
 static int workers_wanted(const struct options *o)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -303,6 +358,7 @@ int supervisor_main(struct options *options)
     if (r)
         return r;
     s.crew.lock_fd = s.lock_fd;
+    raise_limit();
     s.loop = ev_default_loop(EVBACKEND_EPOLL);
     s.start_ns = clock_mono_ns();
     s.start_wall_ns = clock_wall_ns();

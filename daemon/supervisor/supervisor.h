@@ -28,6 +28,14 @@ struct totals {
     uint64_t again, retried, noconn, worker_deaths;
 };
 
+static inline uint64_t totals_ended(const struct totals *t)
+{
+    uint64_t n = 0;
+    for (int o = 0; o < OUTCOME_COUNT; o++)
+        n += t->ended[o];
+    return n;
+}
+
 struct supervisor {
     struct ev_loop *loop;
     struct options *options; /* borrowed from main */
@@ -46,6 +54,7 @@ struct supervisor {
     bool draining, ending;   /* SIGTERM once; workers are not respawned */
     bool loaded;             /* all job.json have been read */
     bool worker_seen, ready_told;
+    unsigned ticks;          /* seconds */
     bool disk_low;           /* below disk_reserve: all jobs are held */
     struct disk_guard *guard; /* owned */
     struct list drafts;      /* jobs that wait for their words: ops_submit.c */
