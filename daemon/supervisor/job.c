@@ -418,11 +418,7 @@ static void on_closed(void *owner)
         return;
     }
     j->ended_wall_ns = clock_wall_ns();
-    hosts_forget(&j->s->hosts, &j->source, SIZE_MAX);
-    j->ledger_closing = false;
-    const char *why;
-    log_notice("job ended job=%s state=%s", j->spec.name, job_state(j, &why));
-    job_save(j, NULL);
+    job_slices_run(j);
 }
 
 static void tell_opened(struct job *j, int err)

@@ -87,7 +87,7 @@ struct job {
     bool cancelled;
     bool recovered;        /* was there at this daemon's start, or read again after a failure */
     bool clogged;          /* more is pending than the disk takes: nothing new is leased */
-    bool ledger_closing;   /* CLOSED, its files not yet */
+    bool ledger_closing;   /* CLOSED, its files and queues not yet */
     enum reason exclude;   /* every queued URL ends with this rule; NONE: fetch them */
     int64_t created_wall_ns, ended_wall_ns, opened_ns;
     double ran_s;          /* before this daemon's start */

@@ -6,12 +6,14 @@
 
 #include "common/clock.h"
 #include "common/jsonw.h"
+#include "common/log.h"
 #include "common/xalloc.h"
 #include "daemon/supervisor/row.h"
 #include "daemon/supervisor/supervisor.h"
 
 #define EXCLUDE_SLICE   2000
 #define GENERATE_SLICE  1000
+#define FORGET_SLICE    5000
 #define GENERATE_AHEAD  20000 /* URLs kept queued by the generator */
 #define IDLE_WAIT_NS    (3600 * NS_PER_S)
 
@@ -127,6 +129,20 @@ void job_exclude(struct job *j, enum reason reason)
     job_slices_run(j);
 }
 
+/* The last of a job: its queues, then job.json. */
+static int64_t end_slice(struct job *j)
+{
+    if (j->ledger || !j->ledger_closing)
+        return IDLE_WAIT_NS;
+    if (!hosts_forget(&j->s->hosts, &j->source, FORGET_SLICE))
+        return 0;
+    j->ledger_closing = false;
+    const char *why;
+    log_notice("job ended job=%s state=%s", j->spec.name, job_state(j, &why));
+    job_save(j, NULL);
+    return IDLE_WAIT_NS;
+}
+
 /* How long until the next slice. */
 static int64_t slice(struct job *j)
 {
@@ -136,6 +152,8 @@ static int64_t slice(struct job *j)
         ledger_recover(j->ledger);
         return 10 * NS_PER_S;
     }
+    if (j->phase == JOB_CLOSED)
+        return end_slice(j);
     if (j->phase != JOB_OPEN)
         return IDLE_WAIT_NS;
     int64_t wait_ns = IDLE_WAIT_NS;
@@ -147,10 +165,11 @@ static int64_t slice(struct job *j)
         }
     }
     if (j->exclude != REASON_NONE) {
-        if (j->leases_count < EXCLUDE_SLICE && !leases_exclude(j, EXCLUDE_SLICE))
+        bool room = j->leases_count - j->leases_fetch_count < EXCLUDE_SLICE;
+        if (room && !leases_exclude(j, EXCLUDE_SLICE))
             wait_ns = 0;
-        else if (j->source.queued_count)
-            wait_ns = NS_PER_MS;
+        else if (j->source.queued_count || j->retries.count)
+            wait_ns = 5 * NS_PER_MS;
     } else {
         if (generate(j))
             wait_ns = 0;

@@ -19,7 +19,8 @@
 char *job_text(const struct job *j)
 {
     struct job_counts c = job_counts(j);
-    const char *state = j->phase != JOB_CLOSED ? "open" : j->cancelled ? "cancelled" : "done";
+    bool over = j->phase == JOB_CLOSED && !j->ledger;
+    const char *state = !over ? "open" : j->cancelled ? "cancelled" : "done";
     json_t *o = json_pack(
         "{si sI ss ss sI sI sI so sO}", "version", JOB_FILE_VERSION, "created_ns",
         (json_int_t)j->created_wall_ns, "state", state, "hold", j->hold & HOLD_USER ? "user" : "",
@@ -214,7 +215,7 @@ struct removal {
     char *dir; /* owned */
     bool keep;
     int err;
-    struct job_wait *wait; /* borrowed; NULL none */
+    struct list waiting; /* the job_wait to be told, unless it has gone */
 };
 
 static void removal_run(struct disk_op *op)
@@ -222,7 +223,7 @@ static void removal_run(struct disk_op *op)
     struct removal *r = list_of(op, struct removal, op);
     struct buf aside = {0};
     buf_addf(&aside, "%s%s%lld", r->dir, r->keep ? STATE_KEPT : STATE_DELETED,
-             (long long)(clock_wall_ns() / NS_PER_S));
+             (long long)clock_wall_ns());
     r->err = rename(r->dir, buf_str(&aside)) < 0 ? -errno : sync_parent(r->dir);
     if (!r->err && !r->keep)
         state_remove(buf_str(&aside));
@@ -232,8 +233,9 @@ static void removal_run(struct disk_op *op)
 static void removal_done(struct disk_op *op)
 {
     struct removal *r = list_of(op, struct removal, op);
-    if (r->wait)
-        r->wait->done(r->wait, r->err);
+    if (r->err)
+        log_err("cannot delete dir=%s: %s", r->dir, strerror(-r->err));
+    tell(&r->waiting, r->err);
     free(r->dir);
     free(r);
 }
@@ -243,7 +245,9 @@ void job_delete(struct job *j, bool keep, struct job_wait *w)
     struct removal *r = xcalloc(1, sizeof *r);
     r->dir = xstrdup(j->dir);
     r->keep = keep;
-    r->wait = w;
+    list_init(&r->waiting);
+    if (w)
+        list_add_tail(&r->waiting, &w->link);
     r->op.run = removal_run;
     r->op.done = removal_done;
     disk_ask(j->s->disk, &r->op);

@@ -194,7 +194,7 @@ void lease_retry(struct lease *l, const struct ipc_end *end)
     struct hostq *q = l->hop ? job_queue_of(j, l->hop->chain[0]) : l->queue;
     int64_t wait_ns = backoff_ns(&j->spec, attempts);
     retries_add(&j->retries, clock_mono_ns() + wait_ns, entry, q);
-    job_slices_later(j, wait_ns);
+    job_slices_later(j, j->exclude == REASON_NONE ? wait_ns : 0);
     j->s->totals.retried++;
     finish(l, end, false);
 }
@@ -217,6 +217,8 @@ void lease_back(struct lease *l, bool charged)
     }
     lease_free(l);
     job_update(j);
+    if (j->exclude != REASON_NONE)
+        job_slices_run(j);
     supervisor_kick(j->s);
 }
 

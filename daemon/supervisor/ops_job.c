@@ -8,6 +8,9 @@
 #include "daemon/supervisor/ops.h"
 #include "daemon/supervisor/supervisor.h"
 
+#define LIST_DEFAULT 100
+#define LIST_MAX     1000
+
 static void add_time(json_t *o, const char *key, int64_t wall_ns)
 {
     char iso[CLOCK_ISO_BYTES];
@@ -40,14 +43,16 @@ void op_show(struct request *r)
 
 void op_list(struct request *r)
 {
-    int64_t limit = request_int(r, "limit", 100);
+    int64_t limit = request_int(r, "limit", LIST_DEFAULT);
     const char *after = request_text(r, "after");
     json_t *items = json_array();
     bool found = !after, more = false;
+    if (!limit || limit > LIST_MAX)
+        limit = LIST_MAX;
     list_each(it, &r->s->jobs)
     {
         const struct job *j = list_of(it, struct job, link);
-        if (found && (int64_t)json_array_size(items) >= limit && limit) {
+        if (found && (int64_t)json_array_size(items) >= limit) {
             more = true;
             break;
         }
