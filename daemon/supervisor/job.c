@@ -85,6 +85,12 @@ struct job_counts job_counts(const struct job *j)
         .duplicates = j->duplicates_count,
     };
     memcpy(c.ended, j->ended_count, sizeof c.ended);
+    if (j->phase == JOB_FAILING || j->phase == JOB_OPENING) {
+        c.queued = c.accepted;
+        for (int o = 0; o < OUTCOME_COUNT; o++)
+            c.queued -= c.ended[o];
+        c.in_flight = 0;
+    }
     return c;
 }
 
@@ -401,6 +407,15 @@ static void on_failed(void *owner, int err, const char *what)
     job_failed(owner, err, what);
 }
 
+static void tell_opened(struct job *j, int err)
+{
+    while (!list_empty(&j->opened_waiting)) {
+        struct job_wait *w = list_of(j->opened_waiting.next, struct job_wait, link);
+        list_del(&w->link);
+        w->done(w, err);
+    }
+}
+
 static void on_closed(void *owner)
 {
     struct job *j = owner;
@@ -409,6 +424,7 @@ static void on_closed(void *owner)
     ledger_free(j->ledger);
     j->ledger = NULL;
     if (j->phase == JOB_SHUT) {
+        tell_opened(j, -ECANCELED);
         supervisor_ledger_closed(j->s);
         return;
     }
@@ -419,15 +435,6 @@ static void on_closed(void *owner)
     }
     j->ended_wall_ns = clock_wall_ns();
     job_slices_run(j);
-}
-
-static void tell_opened(struct job *j, int err)
-{
-    while (!list_empty(&j->opened_waiting)) {
-        struct job_wait *w = list_of(j->opened_waiting.next, struct job_wait, link);
-        list_del(&w->link);
-        w->done(w, err);
-    }
 }
 
 /* What recovery found. */

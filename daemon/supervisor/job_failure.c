@@ -65,8 +65,6 @@ int64_t job_failure_slice(struct job *j)
     j->phase = JOB_OPENING;
     j->hold |= HOLD_DISK;
     j->recovered = true;
-    j->accepted_count = 0;
-    memset(j->ended_count, 0, sizeof j->ended_count);
     ledger_recover(j->ledger);
     return RETRY_NS;
 }

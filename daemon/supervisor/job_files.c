@@ -87,11 +87,16 @@ void job_file_grew(struct job *j, int slot, uint32_t file, uint64_t end_bytes)
         want_file(j, slot);
 }
 
+/* The first WFAIL of a file gives it up; those of the leases behind it come later. */
 void job_file_failed(struct job *j, int slot, uint32_t file)
 {
-    if (file && j->at[slot].file == file)
+    for (size_t i = 0; i < j->files_count; i++) {
+        if (j->files[i].file != file || j->files[i].slot != slot)
+            continue;
         job_disk_full(j);
-    job_file_left(j, file);
+        job_file_left(j, file);
+        break;
+    }
     if (!j->at[slot].file && j->s->crew.workers[slot].held_count)
         want_file(j, slot);
 }

@@ -168,12 +168,14 @@ static struct job *damaged_job(struct supervisor *s, const char *dir, const char
 {
     struct job_spec spec;
     struct spec_error error;
-    json_t *bare = json_pack("{ss}", "name", strrchr(dir, '/') + 1);
+    json_t *bare = json_pack("{sss{ss}}", "name", strrchr(dir, '/') + 1, "pace", "preset", "own");
     int r = spec_parse(bare, &spec, &error);
     json_decref(bare);
     log_err("job is damaged dir=%s: %s", dir, why);
-    if (r < 0)
+    if (r < 0) {
+        log_err("and has no name that a job may have dir=%s: %s", dir, error.message);
         return NULL;
+    }
     struct job *j = job_new(s, &spec, dir);
     j->phase = JOB_DAMAGED;
     snprintf(j->why, sizeof j->why, "%s", why);

@@ -312,6 +312,7 @@ static void watch(struct supervisor *s)
     ev_signal_start(s->loop, &s->on_int);
     ev_signal_start(s->loop, &s->on_hup);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 static int lock_state(struct supervisor *s)

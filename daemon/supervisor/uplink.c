@@ -85,7 +85,7 @@ static bool on_end(struct worker *w, const void *message)
     if (!l)
         return true;
     if (m->outcome >= OUTCOME_COUNT || m->reason >= REASON_COUNT || m->status > 999 ||
-        (m->file && !may_name(l->job, w->slot, m->file)))
+        (m->file && m->head.type != IPC_WFAIL && !may_name(l->job, w->slot, m->file)))
         return false;
     static void (*const ends[IPC_TYPE_COUNT])(struct lease *, const struct ipc_end *) = {
         [IPC_DONE] = lease_done,     [IPC_AGAIN] = lease_again, [IPC_RETRY] = lease_retry,

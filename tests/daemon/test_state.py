@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: MIT
+"""The state directory: whose it is, what lies in it damaged or half made, and how a daemon leaves it."""
+import fcntl
+import glob
+import os
+import signal
+import time
+
+import harness
+from siege import Feeder, judge
+
+OWN = {'preset': 'own', 'in_flight': 20}
+
+
+def ended(stage, state_dir, **options):
+    """A second daemon on a state directory: its exit code and its log."""
+    second = harness.Crawld(stage, name=f'second{time.monotonic_ns()}', **options)
+    second.state_dir = state_dir
+    second.start(ready=False)
+    return second.process.wait(), second.log()
+
+
+def test_a_state_held_by_orphaned_workers_is_refused(stage):
+    daemon = stage.crawld()
+    assert daemon.stop() == 0
+    with open(os.path.join(daemon.state_dir, 'lock'), 'r+', encoding='ascii') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        code, log = ended(stage, daemon.state_dir)
+        assert code == 75 and f'pid={daemon.process.pid}' in log, (code, log)
+    daemon.start()
+
+
+def test_a_state_directory_that_cannot_be_used_is_said(stage):
+    stage.write('file', 'no directory')
+    for path in (stage.path('file'), '/proc/none', '/dev/null/x'):
+        code, log = ended(stage, path)
+        assert code == 1 and path in log, (code, log)
+
+
+def small_job(daemon, origin, name, count=200):
+    urls = [origin.url(f'/p/{name}/{n}') for n in range(count)]
+    daemon.submit({'name': name, 'seeds': urls, 'pace': OWN, 'keep_open': True})
+    harness.wait_until(lambda: daemon.show(name)['idle'], 'idle')
+    return urls
+
+
+def flip(path, offset, count=8):
+    with open(path, 'r+b') as file:
+        file.seek(offset)
+        data = file.read(count)
+        file.seek(offset)
+        file.write(bytes(byte ^ 0x5a for byte in data))
+
+
+def test_a_damaged_journal_stops_its_job_alone(stage):
+    origin, daemon = stage.origin(), stage.crawld(settings={'commit_interval': '10ms'})
+    urls = {name: small_job(daemon, origin, name) for name in ('bad', 'good')}
+    daemon.kill()
+    flip(os.path.join(daemon.job_dir('bad'), 'frontier.log'), 1000)
+    daemon.start()
+    assert daemon.show('bad')['state'] == 'damaged' and 'frontier.log' in daemon.show('bad')['why'], daemon.show('bad')
+    assert daemon.show('good')['state'] == 'running'
+    for op in ('job.pause', 'job.finish', 'job.cancel'):
+        try:
+            daemon.call(op, job='bad')
+            assert False, op
+        except harness.Refused as refused:
+            assert refused.code == 'wrong_state', refused
+    daemon.call('job.finish', job='good')
+    judge(daemon, 'good', urls['good'])
+    daemon.call('job.delete', job='bad')
+    assert [job['name'] for job in daemon.call('job.list')['items']] == ['good']
+
+
+def test_a_damaged_job_json_stops_its_job_alone(stage):
+    origin, daemon = stage.origin(), stage.crawld()
+    urls = {name: small_job(daemon, origin, name) for name in ('bad', 'good')}
+    daemon.kill()
+    flip(os.path.join(daemon.job_dir('bad'), 'job.json'), 1)
+    daemon.start()
+    assert daemon.show('bad')['state'] == 'damaged' and 'job.json' in daemon.show('bad')['why'], daemon.show('bad')
+    daemon.call('job.finish', job='good')
+    judge(daemon, 'good', urls['good'])
+
+
+def test_results_cut_short_are_damage(stage):
+    origin, daemon = stage.origin(), stage.crawld()
+    small_job(daemon, origin, 'bad')
+    daemon.kill()
+    os.truncate(os.path.join(daemon.job_dir('bad'), 'results.jsonl'), 100)
+    daemon.start()
+    assert daemon.show('bad')['state'] == 'damaged' and 'results.jsonl' in daemon.show('bad')['why'], daemon.show('bad')
+
+
+def test_a_torn_tail_heals_with_one_line(stage):
+    origin, daemon = stage.origin(), stage.crawld()
+    urls = small_job(daemon, origin, 'torn')
+    daemon.kill()
+    with open(os.path.join(daemon.job_dir('torn'), 'frontier.log'), 'ab') as file:
+        file.write(b'\xb7jb\n' + bytes(range(100)))
+    with open(os.path.join(daemon.job_dir('torn'), 'results.jsonl'), 'ab') as file:
+        file.write(b'{"seq":9999,"url":"http://nev')
+    daemon.start()
+    assert daemon.log().count('torn tail') == 1, daemon.log()
+    assert daemon.show('torn')['state'] == 'running'
+    daemon.call('job.finish', job='torn')
+    judge(daemon, 'torn', urls)
+
+
+def test_what_was_begun_of_a_job_is_removed_at_the_start(stage):
+    origin, daemon = stage.origin(), stage.crawld()
+    daemon.kill()
+    for name, rows in (('begun', None), ('empty', b''), ('rows', b'{"seq":1}\n')):
+        os.makedirs(os.path.join(daemon.job_dir(name), 'warc'))
+        if rows is not None:
+            with open(os.path.join(daemon.job_dir(name), 'results.jsonl'), 'wb') as file:
+                file.write(rows)
+    daemon.start()
+    assert daemon.call('job.list')['items'] == []
+    left = os.listdir(os.path.join(daemon.state_dir, 'jobs'))
+    assert len(left) == 1 and left[0].startswith('rows.KEPT-'), left
+    for name in ('begun', 'empty', 'rows'):
+        daemon.submit({'name': name, 'seeds': [origin.url('/p/1')], 'pace': OWN})
+        daemon.wait_done(name)
+
+
+def open_files(daemon):
+    return glob.glob(os.path.join(daemon.state_dir, 'jobs', '*', 'warc', '*.open'))
+
+
+def test_a_drain_ends_at_its_deadline_and_requeues_what_is_slow(stage):
+    origin, daemon = stage.origin(), stage.crawld(settings={'drain_timeout': '1s', 'workers': 2})
+    urls = [origin.url(f'/delay/{20 if n % 2 else 60000}/{n}') for n in range(60)]
+    job = daemon.submit({'seeds': urls, 'pace': {**OWN, 'in_flight': 50}, 'timeouts': {'total_ms': 100000, 'first_byte_ms': 90000}})
+    harness.wait_until(lambda: daemon.show(job)['counts']['stored'] >= 20, 'the quick pages')
+    assert daemon.stop() == 0, daemon.log()
+    assert not open_files(daemon), 'a file was not finished'
+    daemon.start()
+    counts = daemon.show(job)['counts']
+    assert counts['stored'] >= 20 and counts['failed'] == 0 and counts['accepted'] == 60, counts
+    daemon.call('job.cancel', job=job)
+    assert daemon.stop() == 0, daemon.log()
+    daemon.start()
+    daemon.wait_state(job, 'cancelled')
+    assert len(daemon.check_pages(job)) == 60
+
+
+def test_a_second_sigterm_ends_at_once_and_loses_nothing(stage):
+    origin, daemon = stage.origin(), stage.crawld(settings={'workers': 2})
+    urls = [origin.url(f'/delay/5/{n}') for n in range(2000)]
+    slow = origin.url('/delay/100000/slow')
+    with Feeder(daemon, {'name': 'fed', 'pace': {'preset': 'own'}, 'timeouts': {'total_ms': 900000, 'first_byte_ms': 900000}},
+                [slow] + urls) as feeder:
+        feeder.wait()
+    harness.wait_until(lambda: daemon.show('fed')['counts']['stored'] > 50, 'the first pages')
+    daemon.process.signal(signal.SIGTERM)
+    harness.wait_until(lambda: 'stopping' in daemon.log(), 'it drains')
+    assert daemon.process.alive()
+    assert daemon.stop() == 0, daemon.log()
+    assert not open_files(daemon), 'a file was not finished'
+    daemon.start()
+    harness.wait_until(lambda: daemon.show('fed')['counts']['stored'] == len(urls), 'the rest')
+    rows = daemon.check_pages('fed')
+    assert sorted(row['url'] for row in rows) == sorted(urls)
+
+
+def test_a_sigterm_at_any_time_of_a_start_exits_with_0(stage):
+    origin, daemon = stage.origin(), stage.crawld(settings={'workers': 2})
+    urls = [origin.url(f'/delay/2000/{n}') for n in range(20000)]
+    for name in ('one', 'two'):
+        with Feeder(daemon, {'name': name, 'pace': OWN}, urls) as feeder:
+            feeder.wait()
+    assert daemon.stop(signal.SIGKILL) == -signal.SIGKILL
+    for n in range(12):
+        daemon.start(ready=False)
+        time.sleep(n * 0.02 + 0.08)
+        daemon.process.signal(signal.SIGTERM)
+        time.sleep(0.01)
+        code = daemon.stop()
+        assert code == 0 or (code == -signal.SIGTERM and 'notice' not in daemon.log().split('stopped')[-1]), (n, code, daemon.log())
+    daemon.start()
+    for name in ('one', 'two'):
+        assert daemon.show(name)['counts']['accepted'] == len(urls)
+
+
+def test_a_sigterm_during_submissions_loses_no_acknowledged_job(stage):
+    origin, daemon = stage.origin(), stage.crawld(settings={'workers': 1})
+    known = set()
+    for n in range(8):
+        client = daemon.client()
+        requests = {name: client.send('job.submit', spec={'name': name, 'seeds': [origin.url('/p/1')], 'pace': OWN})
+                    for name in (f'j{n}-{k}' for k in range(20))}
+        time.sleep(n * 0.004)
+        assert daemon.stop() == 0, daemon.log()
+        for name, request in requests.items():
+            try:
+                known |= {name} if client.receive(request)['ok'] else set()
+            except (OSError, EOFError):
+                break
+        daemon.start()
+        there = {job['name'] for job in daemon.call('job.list', limit=1000)['items']}
+        assert known <= there, known - there
