@@ -71,19 +71,12 @@ static int submit(struct ctl *ctl, struct jobflags *j, json_t *spec)
     return r;
 }
 
-static int refuse_paused(const struct flag *flag, const char *value, void *target)
-{
-    say_error("unsupported: --%s is not built yet", flag->name);
-    say_hint("crawlctl pause JOB, after it is submitted");
-    return EXIT_FAILED;
-}
-
 int cmd_submit(struct ctl *ctl, int argc, char **argv)
 {
     struct jobflags *j = jobflags_new();
     const struct flag extra[] = {{"dry-run", 0, true, flag_set, &j->dry_run},
                                  {"wait", 0, true, flag_set, &j->wait},
-                                 {"paused", 0, true, refuse_paused},
+                                 {"paused", 0, true, flag_set, &j->paused},
                                  {0}};
     json_t *spec = NULL;
     int r = ctl_args(ctl, jobflags_table(j, extra), 0, -1, &argc, argv);

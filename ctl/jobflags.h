@@ -25,7 +25,7 @@ struct jobflags {
     const char *input_path; /* -i, "-" is stdin; borrowed; NULL if none */
     struct words *words;    /* owned */
     size_t words_count;
-    bool dry_run, wait;
+    bool dry_run, wait, paused;
     struct flag *table; /* owned */
 };
 

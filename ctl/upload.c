@@ -333,7 +333,7 @@ int upload_job(struct client *client, struct jobflags *j, json_t *spec, struct u
                json_t **ret_result)
 {
     size_t words_bytes = 0,
-           room = client_room(client, "job.submit") - sizeof "{'spec':,'more':true}";
+           room = client_room(client, "job.submit") - sizeof "{'spec':,'more':true,'paused':true}";
     for (size_t i = 0; i < j->words_count; i++)
         words_bytes += buf_len(&j->words[i].text);
     bool inlined = words_bytes <= WORDS_INLINE_BYTES;
@@ -344,6 +344,8 @@ int upload_job(struct client *client, struct jobflags *j, json_t *spec, struct u
     json_t *args = json_pack("{s:O}", "spec", spec);
     if (more)
         json_object_set_new(args, "more", json_true());
+    if (j->paused)
+        json_object_set_new(args, "paused", json_true());
     int r = client_call(client, "job.submit", args, &result);
     if (!r) {
         upload_init(ret_upload, client, upload_job_name(result));

@@ -140,7 +140,7 @@ const char *job_state(const struct job *j, const char **ret_why)
     }
     *ret_why = hold_why(j);
     if (j->hold || j->s->disk_low)
-        return j->leases_count ? "pausing" : "paused";
+        return j->leases_count || j->waiting_count ? "pausing" : "paused";
     return "running";
 }
 

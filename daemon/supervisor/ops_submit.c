@@ -100,12 +100,14 @@ static void made_dir(struct disk_op *op)
 }
 
 static struct job *make_job(struct supervisor *s, struct job_spec *take_spec, bool more,
-                            const struct client *streamer, struct request *r)
+                            bool paused, const struct client *streamer, struct request *r)
 {
     char *dir = state_job_dir(s, take_spec->name);
     struct job *j = job_new(s, take_spec, dir);
     free(dir);
     j->streaming = more;
+    if (paused)
+        job_pause(j, HOLD_USER);
     j->streamer = more ? streamer : NULL;
     struct submission *m = xcalloc(1, sizeof *m);
     m->job = j;
@@ -129,7 +131,8 @@ struct draft {
     struct list link;            /* in supervisor->drafts */
     const struct client *client; /* whose it is; compared only */
     char name[SPEC_NAME_MAX + 1];
-    json_t *spec; /* owned; words are added to it */
+    json_t *spec;                /* owned; words are added to it */
+    bool paused;                 /* the job begins held */
 };
 
 static void draft_free(struct draft *d)
@@ -249,6 +252,7 @@ static void submit_draft(struct request *r, json_t *spec_json, struct job_spec *
     }
     struct draft *d = xcalloc(1, sizeof *d);
     d->client = r->client;
+    d->paused = request_flag(r, "paused");
     d->spec = json_incref(spec_json);
     snprintf(d->name, sizeof d->name, "%s", spec->name);
     json_object_set_new(d->spec, "name", json_string(d->name));
@@ -288,7 +292,7 @@ void op_submit(struct request *r)
     } else if (uploads) {
         submit_draft(r, spec_in, &spec);
     } else {
-        make_job(r->s, &spec, request_flag(r, "more"), r->client, r);
+        make_job(r->s, &spec, request_flag(r, "more"), request_flag(r, "paused"), r->client, r);
     }
 }
 
@@ -316,12 +320,13 @@ static bool promote(struct request *r, struct draft *d)
         return false;
     }
     int e = spec_parse(d->spec, &spec, &error);
+    bool paused = d->paused;
     draft_free(d);
     if (e < 0) {
         refuse_spec(r, &error);
         return false;
     }
-    r->job = make_job(r->s, &spec, true, r->client, NULL);
+    r->job = make_job(r->s, &spec, true, paused, r->client, NULL);
     return true;
 }
 

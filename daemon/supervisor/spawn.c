@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "daemon/worker/heritage.h"
+#include "common/heritage.h"
 
 #define FIRST_SAFE_FD 10 /* above every descriptor a worker inherits */
 

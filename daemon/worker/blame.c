@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "daemon/worker/heritage.h"
+#include "common/heritage.h"
 
 #define STACK_BYTES 65536
 

@@ -19,7 +19,7 @@
 #include "common/log.h"
 #include "common/xalloc.h"
 #include "daemon/worker/blame.h"
-#include "daemon/worker/heritage.h"
+#include "common/heritage.h"
 #include "daemon/worker/uplink.h"
 
 #define NICE 5

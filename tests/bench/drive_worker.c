@@ -23,7 +23,7 @@
 #include "common/ipc.h"
 #include "common/outcome.h"
 #include "common/stats.h"
-#include "daemon/worker/heritage.h"
+#include "common/heritage.h"
 #include "daemon/worker/entry.h"
 
 static struct {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What a worker inherits from the supervisor: three descriptors and the block it is watched
  * through. Everything else comes as messages. */
-#ifndef WORKER_HERITAGE_H
-#define WORKER_HERITAGE_H
+#ifndef COMMON_HERITAGE_H
+#define COMMON_HERITAGE_H
 
 #include <stdint.h>
 
