@@ -235,15 +235,3 @@ def test_a_full_worker_forgets_no_waiting_host(stage):
     daemon.call('job.cancel', job=gone)
     daemon.wait_done(job, patience_s=30)
     daemon.wait_state(gone, 'cancelled')
-
-
-def test_a_429_stops_the_host_not_the_url(stage):
-    say = 'HTTP/1.1 %s\r\nContent-Length: 0\r\n%s\r\n'
-    answers = iter([[['send', say % ('429 Too Many Requests', 'Retry-After: 1\r\n')]]])
-    server = stage.scripted(choose=lambda number, request: next(answers, [['send', say % ('200 OK', '')]]))
-    daemon = stage.crawld()
-    job = daemon.submit({'seeds': [server.url(f'/{n}') for n in range(4)], 'pace': {'preset': 'own', 'connections_per_host': 1}})
-    daemon.wait_done(job)
-    assert [row['status'] for row in daemon.rows(job)] == [200] * 4
-    times = [request.time_ns for request in server.requests]
-    assert len(times) == 5 and times[1] - times[0] >= 980_000_000, times

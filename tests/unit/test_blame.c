@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/worker/blame.h"
-#include "daemon/worker/heritage.h"
+#include "common/heritage.h"
 #include "tests/unit/unit.h"
 
 static void *die_in_thread(void *arg)
