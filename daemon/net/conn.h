@@ -31,6 +31,7 @@ struct conn {
     uint16_t port;
     bool limited;     /* the supervisor counts this host's connections */
     bool reused;      /* carried a whole exchange before */
+    bool lone;        /* idle, and in the pool's list of lone ones */
     bool woken;       /* the watcher saw something not yet looked at */
     bool peer_closed; /* the peer's end was seen */
     struct addr peer;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Every idle connection stands in two lists: its bucket, newest first, and `idle` or `idle_free`,
- * oldest first. * Its watcher stays on: whatever becomes readable while nothing was asked means
+/* Every idle connection stands in two lists: its bucket, newest first, and `idle` or `lone`,
+ * oldest first. Its watcher stays on: whatever becomes readable while nothing was asked means
  * that the connection is no good any more, be it the peer's end or bytes. */
 #include "daemon/net/pool.h"
 
@@ -20,7 +20,7 @@ void pool_init(struct pool *p, struct ev_loop *loop, const struct pool_ops *ops,
     for (int i = 0; i < POOL_BUCKETS; i++)
         list_init(&p->bucket[i]);
     list_init(&p->idle);
-    list_init(&p->idle_free);
+    list_init(&p->lone);
     list_init(&p->lingering);
 }
 
@@ -61,12 +61,24 @@ void pool_drop(struct pool *p, struct conn *c, int64_t now_ns)
     list_add_tail(&p->lingering, &c->link);
 }
 
+/* The last one used, NULL if none is idle. */
+static struct conn *idle_of(struct pool *p, uint64_t origin)
+{
+    list_each(it, pool_bucket(p, origin))
+    {
+        struct conn *c = list_of(it, struct conn, bucket);
+        if (c->origin == origin)
+            return c;
+    }
+    return NULL;
+}
+
 static void pool_unkeep(struct pool *p, struct conn *c)
 {
     list_del(&c->link);
     list_del(&c->bucket);
     p->idle_count--;
-    p->free_count -= !c->limited;
+    p->lone_count -= c->lone;
 }
 
 static void pool_drop_kept(struct pool *p, struct conn *c, int64_t now_ns)
@@ -89,32 +101,28 @@ void pool_keep(struct pool *p, struct conn *c, int64_t now_ns)
     c->owner = p;
     c->ready = on_idle_ready;
     c->since_ns = now_ns;
+    c->lone = !c->limited && !c->reused && !idle_of(p, c->origin);
     c->reused = true;
-    list_add_tail(c->limited ? &p->idle : &p->idle_free, &c->link);
+    list_add_tail(c->lone ? &p->lone : &p->idle, &c->link);
     list_add_head(pool_bucket(p, c->origin), &c->bucket);
     p->idle_count++;
-    p->free_count += !c->limited;
-    if (p->free_count > POOL_FREE_MAX)
-        pool_drop_kept(p, list_of(p->idle_free.next, struct conn, link), now_ns);
+    p->lone_count += c->lone;
+    if (p->lone_count > POOL_LONE_MAX)
+        pool_drop_kept(p, list_of(p->lone.next, struct conn, link), now_ns);
 }
 
 struct conn *pool_take(struct pool *p, uint64_t origin)
 {
-    list_each(it, pool_bucket(p, origin))
-    {
-        struct conn *c = list_of(it, struct conn, bucket);
-        if (c->origin == origin) {
-            pool_unkeep(p, c);
-            return c;
-        }
-    }
-    return NULL;
+    struct conn *c = idle_of(p, origin);
+    if (c)
+        pool_unkeep(p, c);
+    return c;
 }
 
 /* A limited host's connection would linger and hold its descriptor: that is not waited for. */
 static bool pool_evict(struct pool *p)
 {
-    struct list *oldest = !list_empty(&p->idle_free) ? &p->idle_free
+    struct list *oldest = !list_empty(&p->lone) ? &p->lone
                           : !list_empty(&p->idle)    ? &p->idle
                                                      : &p->lingering;
     if (list_empty(oldest))
@@ -164,7 +172,7 @@ static void drop_idle_of(struct pool *p, struct list *idle, uint32_t host, int64
 void pool_drop_idle(struct pool *p, uint32_t host, int64_t now_ns)
 {
     drop_idle_of(p, &p->idle, host, now_ns);
-    drop_idle_of(p, &p->idle_free, host, now_ns);
+    drop_idle_of(p, &p->lone, host, now_ns);
 }
 
 static struct conn *oldest_since(struct list *head, int64_t before_ns)
@@ -178,7 +186,7 @@ void pool_sweep(struct pool *p, int64_t now_ns)
     struct conn *c;
     while ((c = oldest_since(&p->idle, now_ns - POOL_IDLE_NS)))
         pool_drop_kept(p, c, now_ns);
-    while ((c = oldest_since(&p->idle_free, now_ns - POOL_FREE_NS)))
+    while ((c = oldest_since(&p->lone, now_ns - POOL_LONE_NS)))
         pool_drop_kept(p, c, now_ns);
     while ((c = oldest_since(&p->lingering, now_ns - POOL_LINGER_NS)))
         pool_close(p, c);
@@ -188,8 +196,8 @@ void pool_done(struct pool *p)
 {
     while (!list_empty(&p->idle))
         pool_close(p, list_of(p->idle.next, struct conn, link));
-    while (!list_empty(&p->idle_free))
-        pool_close(p, list_of(p->idle_free.next, struct conn, link));
+    while (!list_empty(&p->lone))
+        pool_close(p, list_of(p->lone.next, struct conn, link));
     while (!list_empty(&p->lingering))
         pool_close(p, list_of(p->lingering.next, struct conn, link));
     slab_done(&p->conns);

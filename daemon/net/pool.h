@@ -11,9 +11,9 @@
  * `closed` are told. A closed connection of such a host lingers: it ends when the peer's end was
  * seen or POOL_LINGER_NS passed.
  *
- * A host without limits gets its next request at once if there is one; its connections stay idle
- * for POOL_FREE_NS and are POOL_FREE_MAX at most, so that many names asked once hold no
- * descriptors. */
+ * Idle connections are kept for POOL_IDLE_NS, as many as there are descriptors. But a lone one - of a
+ * host without limits, after its first exchange, and the only idle one of its origin - is kept for
+ * POOL_LONE_NS, and there are at most POOL_LONE_MAX: many names asked once hold no descriptors. */
 #ifndef NET_POOL_H
 #define NET_POOL_H
 
@@ -25,9 +25,9 @@
 #include "common/slab.h"
 #include "daemon/net/conn.h"
 
-#define POOL_IDLE_NS   (30 * INT64_C(1000000000)) /* of limited hosts, which wait for their delay */
-#define POOL_FREE_NS   (2 * INT64_C(1000000000))  /* of others: what comes next comes at once */
-#define POOL_FREE_MAX  1024
+#define POOL_IDLE_NS   (30 * INT64_C(1000000000))
+#define POOL_LONE_NS   (2 * INT64_C(1000000000)) /* what comes next comes at once */
+#define POOL_LONE_MAX  1024
 #define POOL_LINGER_NS INT64_C(1000000000)
 #define POOL_BUCKETS   4096
 
@@ -43,9 +43,9 @@ struct pool {
     const struct addr *source; /* borrowed; NULL: the system chooses */
     struct slab conns;
     struct list bucket[POOL_BUCKETS]; /* idle ones by origin */
-    struct list idle, idle_free;      /* of limited hosts, of others; longest idle first */
+    struct list idle, lone;           /* longest idle first */
     struct list lingering;            /* oldest first */
-    unsigned idle_count, free_count;  /* of both; of idle_free */
+    unsigned idle_count, lone_count;  /* of both; of lone */
     unsigned open_count;              /* descriptors held */
     unsigned open_max;                /* as many may be */
 };

@@ -112,16 +112,22 @@ START_TEST(the_last_used_is_taken_first_and_the_longest_idle_goes_first)
 }
 END_TEST
 
-START_TEST(without_limits_it_is_not_kept_for_long)
+START_TEST(only_a_lone_first_connection_is_not_kept_for_long)
 {
-    int peer[2];
+    int peer[4];
     begin();
     pool_keep(&t.pool, connected(1, false, &peer[0]), 0);
     pool_keep(&t.pool, connected(2, true, &peer[1]), 0);
-    pool_sweep(&t.pool, POOL_FREE_NS + 1);
+    pool_keep(&t.pool, connected(3, false, &peer[2]), 0);
+    pool_keep(&t.pool, connected(3, false, &peer[3]), 0);
+    ck_assert_uint_eq(t.pool.lone_count, 2);
+    pool_sweep(&t.pool, POOL_LONE_NS + 1);
     ck_assert_ptr_null(pool_take(&t.pool, 1));
-    ck_assert_uint_eq(t.pool.idle_count, 1);
-    ck_assert_uint_eq(t.pool.free_count, 0);
+    ck_assert_uint_eq(t.pool.idle_count, 2);
+    ck_assert_uint_eq(t.pool.lone_count, 0);
+    struct conn *c = pool_take(&t.pool, 3);
+    pool_keep(&t.pool, c, POOL_LONE_NS);
+    ck_assert(!c->lone);
     end();
 }
 END_TEST
@@ -221,7 +227,7 @@ END_TEST
 
 UNIT_TESTS("pool", gives_the_idle_connection_of_the_same_origin_only,
            the_last_used_is_taken_first_and_the_longest_idle_goes_first,
-           without_limits_it_is_not_kept_for_long, forgets_an_idle_connection_the_server_closes,
+           only_a_lone_first_connection_is_not_kept_for_long, forgets_an_idle_connection_the_server_closes,
            forgets_an_idle_connection_that_sends_bytes_nobody_asked_for,
            a_limited_one_lingers_till_the_server_closes_too, a_limited_one_lingers_a_second_at_most,
            drops_all_idle_connections_of_a_host,
