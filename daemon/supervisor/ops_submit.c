@@ -198,7 +198,16 @@ void op_words(struct request *r)
                       request_text(r, "name"));
         return;
     }
-    json_array_extend(list, json_object_get(r->args, "words"));
+    const json_t *words = json_object_get(r->args, "words");
+    for (size_t i = 0; i < json_array_size(words); i++) {
+        char field[40];
+        snprintf(field, sizeof field, "args.words[%zu]", i);
+        if (!json_is_string(json_array_get(words, i))) {
+            request_error(r, ERROR_BAD_ARGUMENT, field, NULL, "words holds strings");
+            return;
+        }
+    }
+    json_array_extend(list, (json_t *)words);
     request_ok(r, NULL);
 }
 
