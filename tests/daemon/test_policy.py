@@ -1,33 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The address policy, in a network of its own: there any address can lie on loopback and answer, so that a
 connection that should not have been made is seen by the origin."""
-import ctypes
-import os
-import subprocess
-
 import harness
+from network import origin_everywhere, own_network
 
 OWN = {'preset': 'own'}
 QUICK = {'connect_ms': 1500, 'first_byte_ms': 1500, 'total_ms': 3000}
-CLONE_NEWNET = 0x40000000
 PUBLIC, PUBLIC6 = '93.184.216.34', '2606:2800:220:1::1'
-
-
-def own_network(*addresses):
-    """This process and what it starts have a network with these addresses and no other."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if os.geteuid() or libc.unshare(CLONE_NEWNET):
-        raise harness.Skip('a network of its own needs root')
-    commands = ['link set lo up'] + [f'addr add {a}/{128 if ":" in a else 32} dev lo' + (' nodad' if ':' in a else '') for a in addresses]
-    try:
-        for command in commands:
-            subprocess.run(['ip', *command.split()], check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError) as why:
-        raise harness.Skip(f'ip: {why}') from None
-
-
-def origin_everywhere(stage):
-    return stage.origin('--listen', '[::]:80', listen='0.0.0.0:80')
 
 
 def ends(daemon, urls, **spec):

@@ -209,6 +209,20 @@ def test_connections_to_one_address_are_counted_over_its_names(stage):
     assert len(ledger.requests) == 90
 
 
+def test_connections_to_one_address_are_counted_where_another_failed(stage):
+    names = {f'h{n}.test': ['127.0.0.9', '127.0.0.1', '127.0.0.8'] for n in range(30)}
+    dns, origin = stage.dns({**names, 'dead.test': ['127.0.0.9', '127.0.0.8']}, ttl_s=0), stage.origin()
+    daemon = stage.crawld(settings={'workers': 2, 'dns_servers': dns.address})
+    job = daemon.submit({'seeds': [origin.url(f'/delay/30/{n}', host) for host in names for n in range(3)] + [origin.url('/', 'dead.test')],
+                         'pace': {**OWN, 'connections_per_host': 1, 'connections_per_ip': 3}, 'retry': {'attempts': 1}})
+    daemon.wait_done(job)
+    rows = daemon.rows(job)
+    assert {r['outcome'] for r in rows if 'dead' not in r['url']} == {'stored'}
+    assert [r['reason'] for r in rows if 'dead' in r['url']] == ['connect_refused']
+    ledger = origin.stop()
+    assert ledger.most_connections() <= 3, ledger.most_connections()
+
+
 def test_probe_asks_many_names_at_once_but_one_connection_each(stage):
     names = {f'h{n}.test': [f'127.0.0.{1 + n % 2}'] for n in range(300)}
     dns, origin = stage.dns(names), stage.origin(listen='0.0.0.0:0')
