@@ -22,29 +22,30 @@
 
 /* IPC(symbol, struct, from): W a worker may send it, S the supervisor */
 #define IPC_MESSAGES(IPC)                                                                          \
-    IPC(CONF, ipc_text, S)       /* JSON: what the worker needs of the configuration; first */    \
-    IPC(JOB, ipc_text, S)        /* id, specification as JSON; before its first lease or file */  \
-    IPC(JOB_GONE, ipc_number, S) /* no lease of this job will come any more: say LEFT for its file */ \
-    IPC(LEASE, ipc_lease, S)     /* fetch this URL */                                              \
-    IPC(FILE, ipc_file, S)       /* the job's next WARC file; carries a descriptor */              \
-    IPC(REVOKE, ipc_number, S)   /* drop the job's leases, records and files; say REVOKED */       \
-    IPC(RESOLVE, ipc_text, S)    /* id = host: look its address up, say ADDR */                    \
-    IPC(DROP, ipc_number, S)     /* id = host: close all its idle connections */                    \
-    IPC(DRAIN, ipc_number, S)    /* end when no lease is left */                                   \
-    IPC(READY, ipc_number, W)    /* id = how many leases it can hold at once */                    \
-    IPC(SLOTS, ipc_number, W)    /* the same, changed (memory, a full store queue) */              \
-    IPC(BEAT, ipc_number, W)     /* once a second; id = leases held */                             \
-    IPC(SENT, ipc_number, W)     /* id = lease: its request was acknowledged or answered */        \
-    IPC(DONE, ipc_end, W)        /* the lease ends with this row */                                \
-    IPC(AGAIN, ipc_end, W)       /* it goes on at `next` (a redirect); its record is written */    \
-    IPC(RETRY, ipc_end, W)       /* failed, and another attempt is worth it; nothing stored */     \
-    IPC(NOCONN, ipc_end, W)      /* the kept connection is gone: nothing was sent, turn returned */ \
-    IPC(WFAIL, ipc_end, W)       /* its record could not be written; the file is finished with */  \
-    IPC(LEFT, ipc_number, W)     /* id = job << 32 | file: never written again */                   \
-    IPC(REVOKED, ipc_number, W)  /* id = job */                                                    \
-    IPC(ADDR, ipc_addr, W)       /* answer to RESOLVE */                                           \
+    IPC(CONF, ipc_text, S) /* JSON: what the worker needs of the configuration; first */           \
+    IPC(JOB, ipc_text, S)  /* id, specification as JSON; before its first lease or file */         \
+    IPC(JOB_GONE, ipc_number,                                                                      \
+        S)                   /* no lease of this job will come any more: say LEFT for its file */  \
+    IPC(LEASE, ipc_lease, S) /* fetch this URL */                                                  \
+    IPC(FILE, ipc_file, S)   /* the job's next WARC file; carries a descriptor */                  \
+    IPC(REVOKE, ipc_number, S)  /* drop the job's leases, records and files; say REVOKED */        \
+    IPC(RESOLVE, ipc_text, S)   /* id = host: look its address up, say ADDR */                     \
+    IPC(DROP, ipc_number, S)    /* id = host: close all its idle connections */                    \
+    IPC(DRAIN, ipc_number, S)   /* end when no lease is left */                                    \
+    IPC(READY, ipc_number, W)   /* id = how many leases it can hold at once */                     \
+    IPC(SLOTS, ipc_number, W)   /* the same, changed (memory, a full store queue) */               \
+    IPC(BEAT, ipc_number, W)    /* once a second; id = leases held */                              \
+    IPC(SENT, ipc_number, W)    /* id = lease: its request was acknowledged or answered */         \
+    IPC(DONE, ipc_end, W)       /* the lease ends with this row */                                 \
+    IPC(AGAIN, ipc_end, W)      /* it goes on at `next` (a redirect); its record is written */     \
+    IPC(RETRY, ipc_end, W)      /* failed, and another attempt is worth it; nothing stored */      \
+    IPC(NOCONN, ipc_end, W)     /* the kept connection is gone: nothing was sent, turn returned */ \
+    IPC(WFAIL, ipc_end, W)      /* its record could not be written; the file is finished with */   \
+    IPC(LEFT, ipc_number, W)    /* id = job << 32 | file: never written again */                   \
+    IPC(REVOKED, ipc_number, W) /* id = job */                                                     \
+    IPC(ADDR, ipc_addr, W)      /* answer to RESOLVE; it changed */                                \
     IPC(IDLE_GONE, ipc_number, W) /* id = host: one of its idle connections cannot be used */      \
-    IPC(CLOSED, ipc_number, W)   /* id = host: one connection is gone, surely at both ends */
+    IPC(CLOSED, ipc_number, W)    /* id = host: one connection is gone, surely at both ends */
 
 enum ipc_type {
     IPC_NONE,
@@ -94,6 +95,8 @@ struct ipc_lease {
     uint8_t limited;   /* 1: count connections: say IDLE_GONE and CLOSED for this host */
     uint8_t foreign;   /* 1: not the origin of the URL given: no credentials of the job */
     uint8_t as_get;    /* 1: a redirect made it a GET without body */
+    uint8_t bound;     /* 1: connections of `address` are counted: connect to no other one */
+    uint8_t address[16]; /* what the host was said to be; IPv4 as ::ffff:a.b.c.d */
     char url[];        /* canonical */
 };
 

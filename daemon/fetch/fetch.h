@@ -86,6 +86,8 @@ struct fetch {
     bool again;      /* ends with RETRY */
     bool cancelled;  /* nothing is told */
     bool at_store;   /* the capture is the store's */
+    bool bound;      /* only bound_to may be connected to */
+    uint8_t bound_to[16]; /* IPv4 as ::ffff:a.b.c.d */
     uint8_t tried;   /* of name's addresses */
     uint8_t outcome; /* enum outcome, from JUDGE on */
     uint8_t reason;  /* enum reason */

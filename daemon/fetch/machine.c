@@ -210,6 +210,8 @@ static struct fetch *fetch_new(struct machine *m, struct job *j, const struct ip
     f->limited = l->limited;
     f->foreign = l->foreign;
     f->as_get = l->as_get;
+    f->bound = l->bound;
+    memcpy(f->bound_to, l->address, sizeof f->bound_to);
     f->name.done = name_answered;
     f->url = xmemdup0(l->url, l->url_len);
     f->url_len = l->url_len;

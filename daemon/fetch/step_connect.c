@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* CONNECT. The addresses are tried in turn, each for its share of the limit. The policy is asked
  * about all of a name's addresses before the first, and about each just before its connect(). What
- * the last one that was tried failed of is the reason; denied only if none could be tried. */
+ * the last one that was tried failed of is the reason; denied only if none could be tried.
+ *
+ * Where connections to an address are counted over all its hosts, a grant is for one address. The
+ * next one is told to the supervisor then, and tried with another grant. */
 #include "daemon/fetch/machine.h"
 
 #include <errno.h>
@@ -96,9 +99,82 @@ static enum fetch_state try_addresses(struct fetch *f)
     return FETCH_JUDGE;
 }
 
+static bool is_bound_to(const struct fetch *f, const struct addr *a)
+{
+    uint8_t ip[16] = {[10] = 0xff, [11] = 0xff};
+    if (a->family == 4)
+        memcpy(ip + 12, a->ip, 4);
+    else
+        memcpy(ip, a->ip, 16);
+    return !memcmp(ip, f->bound_to, 16);
+}
+
+/* The grant was for a connection to another address: the lease comes back with one for this. */
+static enum fetch_state change_address(struct fetch *f, const struct addr *a)
+{
+    struct ipc_addr *m = ipc_add(f->machine->uplink, IPC_ADDR, 0);
+    m->host = f->host;
+    m->family = a->family;
+    memcpy(m->address, a->ip, sizeof m->address);
+    f->no_conn = true;
+    return FETCH_REPORT;
+}
+
+static bool is_last_address(const struct dns_name *name)
+{
+    return name->misses + 1 >= name->count || name->misses + 1 >= ADDRESSES_TRIED_MAX;
+}
+
+/* What was tried took no connection. When none of the name's did, that is the end. */
+static enum fetch_state miss(struct fetch *f)
+{
+    struct dns_name *name = f->name.name;
+    const struct addr *first = &name->addr[name->first];
+    bool last = is_last_address(name);
+    if (first->family == f->peer.family && !memcmp(first->ip, f->peer.ip, sizeof first->ip)) {
+        name->first = (uint8_t)((name->first + 1) % name->count);
+        name->misses = last ? 0 : (uint8_t)(name->misses + 1);
+    }
+    return last ? FETCH_JUDGE : change_address(f, &name->addr[name->first]);
+}
+
+static enum fetch_state try_bound(struct fetch *f)
+{
+    const struct addr *a = &f->name.name->addr[f->name.name->first];
+    if (f->tried)
+        return miss(f);
+    if (!is_bound_to(f, a))
+        return change_address(f, a);
+    f->peer = *a;
+    enum reason denied = check(f, a);
+    int err = denied ? 0 : begin_connect(f);
+    if (err == -EMFILE) {
+        fetch_look_later(f);
+        return FETCH_PARK;
+    }
+    f->tried++;
+    if (!denied && !err)
+        return FETCH_PARK;
+    if (denied)
+        note_denied(f, denied);
+    else
+        note_error(f, err);
+    return miss(f);
+}
+
+static bool is_bound(const struct fetch *f)
+{
+    return f->bound && !f->literal;
+}
+
+static enum fetch_state try_some(struct fetch *f)
+{
+    return is_bound(f) ? try_bound(f) : try_addresses(f);
+}
+
 bool fetch_next_address(struct fetch *f)
 {
-    if (f->tried >= addresses_count(f))
+    if (is_bound(f) ? is_last_address(f->name.name) : f->tried >= addresses_count(f))
         return false;
     note_error(f, -ETIMEDOUT);
     fetch_let_conn(f, false);
@@ -109,7 +185,7 @@ enum fetch_state fetch_connect(struct fetch *f)
 {
     if (!f->conn) {
         enum reason denied = check_name(f);
-        return denied ? fetch_fail(f, denied, NULL) : try_addresses(f);
+        return denied ? fetch_fail(f, denied, NULL) : try_some(f);
     }
     int err = conn_connected(f->conn, f->machine->loop);
     if (err == -EINPROGRESS)
@@ -117,12 +193,14 @@ enum fetch_state fetch_connect(struct fetch *f)
     if (err) {
         note_error(f, err);
         fetch_let_conn(f, false);
-        return try_addresses(f);
+        return try_some(f);
     }
     f->counted = true;
     f->reason = REASON_NONE;
     f->detail = NULL;
     f->connected_us = fetch_us(f);
+    if (f->name.name)
+        f->name.name->misses = 0;
     dns_release(&f->machine->dns, &f->name);
     return FETCH_NEXT;
 }

@@ -44,6 +44,8 @@ struct dns_name {
     uint8_t state;  /* place in dns.c */
     uint8_t reason; /* enum reason; REASON_NONE: there are addresses */
     uint8_t count;
+    uint8_t first;  /* of addr: to be tried first, where one may be tried at a time */
+    uint8_t misses; /* addresses in a row that took no connection then */
     uint8_t len;
     bool settled; /* localhost, or of hosts(5): no name server said it */
     char name[];  /* NUL-terminated */

@@ -119,6 +119,9 @@ static void send_lease(struct lease *l)
     m->limited = l->grant != GRANT_FREE;
     m->foreign = l->hop && l->hop->foreign;
     m->as_get = l->hop && l->hop->as_get;
+    m->bound = l->grant == GRANT_OPEN && host_pace(l->host).per_address && l->host->group;
+    if (m->bound)
+        memcpy(m->address, l->host->group->address, sizeof m->address);
     m->tell_sent = m->limited && host_pace(l->host).delay_ns > 0;
     memcpy(m->url, url, len);
     l->state = LEASE_OUT;

@@ -124,7 +124,7 @@ static bool on_addr(struct worker *w, const void *message)
 {
     const struct ipc_addr *m = message;
     struct host *host = hosts_by_id(&w->s->hosts, m->host);
-    if (!host || host->worker != w->slot || !host->asked)
+    if (!host || host->worker != w->slot || !(host->asked || host->known))
         return true;
     uint8_t address[16] = {[10] = 0xff, [11] = 0xff};
     if (m->family == 4)

@@ -36,7 +36,7 @@ static void question_answered(struct dns_wait *wait)
 {
     struct question *q = list_of(wait, struct question, wait);
     const struct dns_name *name = wait->name;
-    say_addr(q->worker, q->host, name->count ? &name->addr[0] : NULL, name->reason);
+    say_addr(q->worker, q->host, name->count ? &name->addr[name->first] : NULL, name->reason);
     dns_release(&q->worker->machine->dns, wait);
     free(q);
 }

@@ -210,7 +210,7 @@ def test_connections_to_one_address_are_counted_over_its_names(stage):
 
 
 def test_connections_to_one_address_are_counted_where_another_failed(stage):
-    names = {f'h{n}.test': ['127.0.0.9', '127.0.0.1', '127.0.0.8'] for n in range(30)}
+    names = {f'h{n}.test': [f'127.0.1.{n + 1}', '127.0.0.1', '127.0.0.8'] for n in range(30)}
     dns, origin = stage.dns({**names, 'dead.test': ['127.0.0.9', '127.0.0.8']}, ttl_s=0), stage.origin()
     daemon = stage.crawld(settings={'workers': 2, 'dns_servers': dns.address})
     job = daemon.submit({'seeds': [origin.url(f'/delay/30/{n}', host) for host in names for n in range(3)] + [origin.url('/', 'dead.test')],
