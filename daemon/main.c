@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* crawld: command line, configuration, then the supervisor; `--worker N` is how it starts a worker. */
+/* crawld: command line, configuration, then the supervisor; `--worker N` and
+ * `--verify DIR...` are how it starts its helpers. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "daemon/supervisor/args.h"
 #include "daemon/supervisor/config.h"
 #include "daemon/supervisor/supervisor.h"
+#include "daemon/verify.h"
 #include "daemon/worker/entry.h"
 
 enum { EXIT_DONE = 0, EXIT_RUNTIME = 1, EXIT_USAGE = 2, EXIT_CONFIG = 78 };
@@ -75,6 +77,8 @@ int main(int argc, char **argv)
     open_standard_streams();
     if (argc == 3 && !strcmp(argv[1], "--worker"))
         return worker_main(atoi(argv[2]));
+    if (argc >= 2 && !strcmp(argv[1], "--verify"))
+        return verify_main(argc - 2, argv + 2);
     if (args_parse(argc, argv, &a, &error) < 0) {
         buf_adds(&error, "\ncrawld --help lists the options");
         fputs("crawld: ", stderr);

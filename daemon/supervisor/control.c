@@ -67,6 +67,8 @@ static void request_free(struct request *r)
         submission_forget_request(r->submission);
     if (r->paging)
         paging_forget_request(r->paging);
+    if (r->verify)
+        verify_forget_request(r->verify);
     list_del(&r->link);
     list_del(&r->ledger_wait.link);
     list_del(&r->job_wait.link);

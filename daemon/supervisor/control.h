@@ -24,6 +24,7 @@ struct supervisor;
 struct client;
 struct submission;
 struct paging;
+struct verify;
 
 enum level { LEVEL_NONE, LEVEL_READ, LEVEL_OPERATE, LEVEL_ADMIN };
 
@@ -38,6 +39,7 @@ struct request {
     json_t *result;         /* owned; for ops that answer later */
     struct submission *submission; /* borrowed; the job it makes; NULL none */
     struct paging *paging;  /* borrowed; what the disk thread reads for it; NULL none */
+    struct verify *verify;  /* borrowed; the process that works for it; NULL none */
     struct ledger_wait ledger_wait;
     struct job_wait job_wait;
 };

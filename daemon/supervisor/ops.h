@@ -17,6 +17,10 @@ void ops_run(struct request *r, const char *op);
 /* The request is going away; what was begun for it goes on without. */
 void submission_forget_request(struct submission *m);
 void paging_forget_request(struct paging *p);
+void verify_forget_request(struct verify *v);
+
+/* Ends the processes that verify. */
+void verifies_done(struct supervisor *s);
 
 /* Jobs that wait for their words; see ops_submit.c. */
 void drafts_client_gone(struct supervisor *s, const struct client *c);

@@ -335,6 +335,7 @@ static int lock_state(struct supervisor *s)
 static void shut(struct supervisor *s)
 {
     control_done(s);
+    verifies_done(s);
     crew_done(s);
     disk_free(s->disk);
     list_each_safe(it, next, &s->jobs)
@@ -355,6 +356,7 @@ int supervisor_main(struct options *options)
     struct supervisor s = {.options = options, .recovering = true, .lock_fd = -1};
     list_init(&s.jobs);
     list_init(&s.drafts);
+    list_init(&s.verifies);
     int r = lock_state(&s);
     if (r)
         return r;

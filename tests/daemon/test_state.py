@@ -2,6 +2,7 @@
 """The state directory: whose it is, what lies in it damaged or half made, and how a daemon leaves it."""
 import fcntl
 import glob
+import json
 import os
 import signal
 import time
@@ -200,3 +201,40 @@ def test_a_sigterm_during_submissions_loses_no_acknowledged_job(stage):
         daemon.start()
         there = {job['name'] for job in daemon.call('job.list', limit=1000)['items']}
         assert known <= there, known - there
+
+
+def verified(daemon, *arguments):
+    """What crawlctl verify says and its exit code."""
+    done = daemon.ctl('--json', 'verify', *arguments, check=False)
+    return json.loads(done.stdout), done.returncode
+
+
+def test_verify_finds_nothing_wrong_with_jobs_that_run_or_ended(stage):
+    origin, daemon = stage.origin(), stage.crawld(settings={'commit_interval': '10ms', 'workers': 2})
+    urls = small_job(daemon, origin, 'idle')
+    with Feeder(daemon, {'name': 'busy', 'pace': OWN, 'store': {'rotate_bytes': 30000}},
+                [origin.url(f'/delay/2/{n}') for n in range(4000)]) as feeder:
+        feeder.wait()
+        while daemon.show('busy')['state'] != 'done':
+            result, code = verified(daemon)
+            assert result['ok'] and code == 0 and result['problems'] == [], result
+    result, code = verified(daemon)
+    jobs = {job['name']: job for job in result['jobs']}
+    assert jobs['busy']['stored'] == jobs['busy']['rows'] == 4000 and jobs['idle']['rows'] == len(urls), jobs
+
+
+def test_verify_finds_what_is_damaged(stage):
+    origin, daemon = stage.origin(), stage.crawld(settings={'commit_interval': '10ms', 'workers': 1})
+    for name in ('page', 'row', 'good'):
+        small_job(daemon, origin, name)
+        daemon.call('job.finish', job=name)
+        daemon.wait_done(name)
+    record = daemon.rows('page')[50]['warc']
+    flip(os.path.join(daemon.job_dir('page'), 'warc', record['file']), record['offset'] + record['length'] // 2)
+    flip(os.path.join(daemon.job_dir('row'), 'results.jsonl'), 1000)
+    result, code = verified(daemon)
+    wrong = {job['name'] for job in result['jobs'] if not job['ok']}
+    assert wrong == {'page', 'row'} and code == 1 and not result['ok'] and result['problems'], (code, result)
+    result, code = verified(daemon, 'good')
+    assert [job['name'] for job in result['jobs']] == ['good'] and code == 0, result
+    assert 'page' in daemon.ctl('verify', 'page', check=False).stdout
