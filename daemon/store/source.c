@@ -23,7 +23,7 @@ static int source_fill(struct source *s)
     return n > 0;
 }
 
-int source_init(struct source *s, int fd)
+int source_begin(struct source *s, int fd)
 {
     memset(s, 0, offsetof(struct source, in));
     s->fd = fd;

@@ -21,7 +21,7 @@ struct source {
 };
 
 /* 0 or -errno. */
-int source_init(struct source *s, int fd);
+int source_begin(struct source *s, int fd);
 void source_done(struct source *s);
 
 /* Enters the next member: 1, 0 at the end of the file, -errno. */

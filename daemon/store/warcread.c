@@ -48,7 +48,7 @@ struct warcread {
 int warcread_new(int fd, struct warcread **ret_reader)
 {
     struct warcread *w = xcalloc(1, sizeof *w);
-    int err = source_init(&w->source, fd);
+    int err = source_begin(&w->source, fd);
     if (err) {
         free(w);
         return err;
