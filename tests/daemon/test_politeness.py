@@ -4,12 +4,14 @@
 A request waits in the origin's queue before it is read, so two arrivals may lie closer than they were sent:
 SLACK_NS. With one connection the delay counts from the end of the last answer."""
 import os
+import random
 import signal
 import threading
 import time
 
 import harness
 
+SEED = int(os.environ.get('CRAWLD_TEST_SEED', '1'))
 DELAY_MS = 150
 SLACK_NS = 20_000_000
 POLITE = {'delay_ms': DELAY_MS, 'robots': 'ignore'}
@@ -249,3 +251,35 @@ def test_a_full_worker_forgets_no_waiting_host(stage):
     daemon.call('job.cancel', job=gone)
     daemon.wait_done(job, patience_s=30)
     daemon.wait_state(gone, 'cancelled')
+
+
+def test_nothing_breaks_a_gap_or_a_limit_when_everything_happens(stage):
+    print('seed', SEED)
+    random.seed(SEED)
+    names = {f'h{n}.test': [f'127.0.0.{1 + n % 3}'] + ([f'127.0.2.{n + 1}'] if n % 4 == 0 else []) for n in range(40)}
+    dns, origin = stage.dns(names, ttl_s=0), stage.origin(listen='0.0.0.0:0')
+    daemon = stage.crawld(settings={'workers': 3, 'dns_servers': dns.address, 'commit_interval': '50ms'})
+    paths = ['/delay/20/a{}', '/close/10?{}', '/redirect/2?{}', '/flaky/2/{}', '/stale?{}', '/rst?{}', '/bytes/10?{}']
+    urls = [origin.url(random.choice(paths).format(n), host) for host in names for n in range(8)]
+    urls += [origin.url(f'/redirect-to?url=http%3A%2F%2Fh{n}.test%3A{origin.port}%2Fx{n}', f'h{39 - n}.test') for n in range(40)]
+    paces = [{'delay_ms': 100, 'connections_per_host': 1, 'connections_per_ip': 5, 'robots': 'ignore'},
+             {'delay_ms': 80, 'connections_per_host': 2, 'connections_per_ip': 7, 'robots': 'ignore'}]
+    jobs = [daemon.submit({'seeds': [url + ('&' if '?' in url else '?') + f'job{n}' for url in urls], 'pace': pace, 'retry': {'attempts': 2, 'backoff_ms': 50}})
+            for n, pace in enumerate(paces)]
+    for n in range(6):
+        time.sleep(random.uniform(0.2, 1.2))
+        if n % 3 == 2:
+            daemon.kill()
+            daemon.start()
+        else:
+            pids = [worker['pid'] for worker in daemon.call('worker.list')['items'] if worker.get('pid')]
+            os.kill(random.choice(pids), random.choice([signal.SIGKILL, signal.SIGTERM]))
+    for job in jobs:
+        daemon.wait_done(job)
+        assert {(row['outcome'], row.get('reason')) for row in daemon.check_pages(job)} == {('stored', None), ('failed', 'conn_reset')}
+    ledger = origin.stop()
+    for name in names:
+        gap_ns = ledger.least_gap_ns(f'{name}:{origin.port}')
+        assert gap_ns >= 80_000_000 - SLACK_NS, f'{name}: {gap_ns / 1e6:.1f} ms'
+    for n in range(1, 4):
+        assert ledger.most_connections(f'127.0.0.{n}:{origin.port}') <= 7
