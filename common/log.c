@@ -28,6 +28,11 @@ void log_init(enum log_level most, const char *who)
     root.journald = getenv("JOURNAL_STREAM") != NULL;
 }
 
+void log_set_level(enum log_level most)
+{
+    root.most = most;
+}
+
 void log_to_supervisor(void)
 {
     root.journald = true;

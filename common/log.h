@@ -14,6 +14,9 @@ enum log_level { LOG_CRIT = 2, LOG_ERR = 3, LOG_WARNING = 4, LOG_NOTICE = 5, LOG
 /* who: short name put into every line ("worker-0"); may be NULL. Borrowed. */
 void log_init(enum log_level most, const char *who);
 
+/* What is logged from now on. */
+void log_set_level(enum log_level most);
+
 /* Lines as a worker writes them for its supervisor: "<N>text", which log_child_line() reads. */
 void log_to_supervisor(void);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "common/log.h"
 #include "common/xalloc.h"
 
 static const char *text_of(const json_t *o, const char *key)
@@ -56,6 +57,9 @@ static const char *read_members(struct settings *s, const json_t *o, struct poli
                            .in_flight = number_of(o, "in_flight"),
                            .memory_limit = number_of(o, "memory_limit")};
     p->contact = *s->contact;
+    enum log_level level;
+    if (!log_level_parse(text_of(o, "log_level"), &level))
+        log_set_level(level);
     if (*source && addr_parse(source, &s->source))
         return "source_address";
     if (read_ranges(o, "allow_cidr", p, policy_allow))

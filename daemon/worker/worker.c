@@ -148,9 +148,7 @@ static void worker_done(struct worker *w)
 int worker_main(int number)
 {
     struct worker w = {0};
-    char who[32];
-    snprintf(who, sizeof who, "worker-%d", number);
-    log_init(LOG_NOTICE, who);
+    log_to_supervisor();
     if (!parent_lives())
         return 1;
     int err = worker_init(&w, number);
