@@ -53,7 +53,7 @@ struct job_spec {
     enum spec_combine combine;
 
     struct {
-        uint64_t pages, seconds; /* 0 = no limit */
+        uint64_t pages, bytes, seconds, pages_per_host; /* 0 = no limit */
     } limits;
 
     struct {

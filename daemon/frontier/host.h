@@ -72,6 +72,7 @@ struct hostq {
     struct list link;      /* in source->queues or source->asleep */
     struct list hops;      /* struct hop, asked first */
     struct queue entries;
+    uint64_t pages_count;  /* begun or ended here, for the job's limit of pages per host */
 };
 
 /* All hosts of one address, where a job limits connections to it. While hosts wait for it, it is

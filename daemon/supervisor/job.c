@@ -159,7 +159,7 @@ static uint64_t pages_begun(const struct job *j)
 bool job_may_lease(const struct job *j)
 {
     if (j->phase != JOB_OPEN || !j->saved || j->hold || j->exclude != REASON_NONE ||
-        j->s->disk_low || j->clogged)
+        j->s->disk_low || j->clogged || j->recounting)
         return false;
     if (j->spec.limits.pages && pages_begun(j) >= j->spec.limits.pages)
         return false;
@@ -172,6 +172,8 @@ static bool limit_reached(const struct job *j)
     const struct job_spec *spec = &j->spec;
     if (spec->limits.seconds && clock_wall_ns() - j->created_wall_ns >=
                                     (int64_t)spec->limits.seconds * NS_PER_S)
+        return true;
+    if (spec->limits.bytes && j->bytes_in >= spec->limits.bytes)
         return true;
     return spec->limits.pages && !j->leases_fetch_count && pages_begun(j) >= spec->limits.pages;
 }
@@ -187,6 +189,8 @@ void job_tick(struct job *j)
 
 void job_update(struct job *j)
 {
+    if (j->phase == JOB_OPEN && j->exclude == REASON_NONE && !j->recounting && limit_reached(j))
+        job_exclude(j, REASON_LIMIT);
     bool open = job_may_lease(j);
     if (open != j->source.open) {
         source_open(&j->s->hosts, &j->source, open);
@@ -200,8 +204,6 @@ void job_update(struct job *j)
     }
     if (j->phase != JOB_OPEN)
         return;
-    if (!open && j->exclude == REASON_NONE && limit_reached(j))
-        job_exclude(j, REASON_LIMIT);
     bool whole = ledger_has(j->ledger, LEDGER_LAST) || j->cancelled;
     if (whole && !j->streaming && job_idle(j)) {
         j->phase = JOB_CLOSING;
@@ -458,6 +460,8 @@ static void take_over(struct job *j)
         j->streaming = false;
     if (!whole && !j->streamer && !j->spec.keep_open && j->recovered)
         job_pause(j, HOLD_INPUT_CUT);
+    if (j->recovered)
+        job_recount(j);
     job_generator_recover(j);
 }
 

@@ -82,6 +82,7 @@ struct job {
     bool abandoned;        /* could not be made: goes when its ledger is closed */
     int64_t disk_retry_ns; /* OPEN and HOLD_DISK: until then */
     unsigned wfail_count;  /* files that could not be written, one after another */
+    bool recounting;       /* its rows are being read for its limits: nothing is leased */
     bool streaming;        /* submitted with `more`, `last` has not come */
     const void *streamer;  /* the client that streams; compared only */
     bool cancelled;
@@ -99,7 +100,7 @@ struct job {
     uint64_t waiting_count;       /* rows put, not committed */
     uint64_t waiting_pages_count; /* of them not excluded */
     uint64_t leases_count, leases_fetch_count;
-    uint64_t bytes_in;
+    uint64_t bytes_in;            /* of the answers of ended URLs */
     uint64_t results_bytes;       /* committed */
     struct queue ends;            /* seqs accepted with `ends`, rows not committed */
     struct list leases;           /* all of them */
@@ -200,6 +201,11 @@ void job_file_left(struct job *j, uint32_t file);
 void job_file_grew(struct job *j, int slot, uint32_t file, uint64_t end_bytes);
 void job_file_failed(struct job *j, int slot, uint32_t file);
 void job_leave_files(struct job *j);
+
+/* ---- limits (job_recount.c) ---- */
+
+/* Counts bytes and pages per host anew from the committed rows, if the job has such limits. */
+void job_recount(struct job *j);
 
 /* ---- failure (job_failure.c) ---- */
 void job_failed(struct job *j, int err, const char *what);

@@ -76,6 +76,7 @@ void lease_free(struct lease *l)
         l->worker->held_count--;
     j->leases_count--;
     j->leases_fetch_count -= l->exclude == REASON_NONE;
+    l->queue->pages_count -= l->exclude == REASON_NONE && !l->counts;
     list_del(&l->at_worker);
     list_del(&l->of_job);
     list_del(&l->reading);
@@ -203,9 +204,31 @@ static struct worker *find_worker(struct supervisor *s, struct host *host, bool 
     return NULL;
 }
 
+/* limits.pages_per_host: what the host has beyond it ends by the rule. */
+static bool host_is_done(const struct hostq *q)
+{
+    uint64_t most = job_of(q->source)->spec.limits.pages_per_host;
+    return most && q->pages_count >= most;
+}
+
+static void exclude_one(struct supervisor *s, struct hostq *q)
+{
+    struct job *j = job_of(q->source);
+    uint64_t entry;
+    struct hop *hop = hostq_take(q, &entry);
+    struct lease *l = lease_new(j, q, entry, hop);
+    l->exclude = REASON_LIMIT;
+    hosts_wake(&s->hosts, q->host);
+    need_text(l);
+}
+
 /* False: no worker has room for anybody. */
 static bool grant(struct supervisor *s, struct host *host, struct hostq *q)
 {
+    if (host_is_done(q)) {
+        exclude_one(s, q);
+        return true;
+    }
     struct pace pace = host_pace(host);
     bool limited = !pace_free(&pace);
     struct worker *w = find_worker(s, host, limited);
@@ -220,6 +243,7 @@ static bool grant(struct supervisor *s, struct host *host, struct hostq *q)
     struct hop *hop = hostq_take(q, &entry);
     struct lease *l = lease_new(j, q, entry, hop);
     j->leases_fetch_count++;
+    q->pages_count++;
     if (limited)
         host->worker = (int16_t)w->slot;
     l->worker = w;

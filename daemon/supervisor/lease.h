@@ -45,6 +45,7 @@ struct lease {
     uint8_t grant;          /* enum grant */
     uint8_t exclude;        /* enum reason: it is to end with this rule; NONE: a fetch */
     bool told_sent;
+    bool counts;            /* its row is a page */
     int64_t begun_ns;
 };
 

@@ -26,6 +26,7 @@ static void put_row(struct lease *l, enum outcome outcome, enum reason reason, c
 {
     struct job *j = l->job;
     struct buf row = {0};
+    l->counts = outcome != OUTCOME_EXCLUDED;
     row_head(&row, ENTRY_SEQ(l->entry), given_url(l), outcome);
     if (l->hop && l->hop->count > 1)
         row_redirects(&row, l->hop->chain + 1, l->hop->count - 1);
@@ -55,7 +56,6 @@ static void finish(struct lease *l, const struct ipc_end *end, bool unsent)
     struct supervisor *s = j->s;
     l->worker->finished_count++;
     s->totals.bytes_in += end->wire_bytes;
-    j->bytes_in += end->wire_bytes;
     if (end->status / 100 < 6)
         s->totals.by_status[end->status / 100]++;
     release_host(l, end, unsent);
@@ -76,6 +76,7 @@ void lease_sent(struct lease *l)
 void lease_done(struct lease *l, const struct ipc_end *end)
 {
     put_row(l, end->outcome, end->reason, end->data, end->tail_len, end->file, end->end);
+    l->job->bytes_in += end->wire_bytes;
     job_file_grew(l->job, l->worker->slot, end->file, end->end);
     finish(l, end, false);
 }
@@ -166,6 +167,7 @@ void lease_again(struct lease *l, const struct ipc_end *end)
         put_row(l, reason_outcome(reason), reason, buf_data(&tail), buf_len(&tail), end->file,
                 end->end);
         buf_done(&tail);
+        j->bytes_in += end->wire_bytes;
     }
     url_done(&u);
     finish(l, end, false);

@@ -90,7 +90,7 @@ static const char *const whole =
     "{\"name\":\"a.b_c-1\",\"seeds\":[\"http://a/\",\"http://b/\\u00fc\"],"
     "\"template\":\"http://{sub}.example.com/{n}?{}\",\"combine\":\"product\","
     "\"words\":{\"sub\":[\"a\",\"\",\"\\u4e0d\"],\"n\":{\"from\":10,\"to\":-11,\"step\":-5}},"
-    "\"limits\":{\"pages\":5,\"seconds\":7},"
+    "\"limits\":{\"pages\":5,\"bytes\":6,\"seconds\":7,\"pages_per_host\":8},"
     "\"pace\":{\"preset\":\"own\",\"delay_ms\":3,\"in_flight\":11,\"robots\":\"ignore\"},"
     "\"request\":{\"method\":\"POST\",\"headers\":{\"Accept\":\"*/*\",\"X-Empty\":\"\"},"
     "\"body\":\"a\\nb\",\"user_agent\":\"me\",\"accept_encoding\":\"\"},"
