@@ -196,7 +196,9 @@ static void summarize(const struct crawl *c, const json_t *job)
     buf_addf(&warc, "%s/warc", dir);
     if (!stat(buf_str(&warc), &s))
         printf("pages  %s\n", buf_str(&warc));
-    printf("log    %s/crawld.log\n", c->out);
+    char *out = realpath(c->out, NULL);
+    printf("log    %s/crawld.log\n", out ?: c->out);
+    free(out);
     buf_done(&warc);
 }
 

@@ -34,8 +34,8 @@ struct private
     pid_t pid;
     char *dir, *log, *socket; /* owned */
     char *socket_dir;         /* owned; made by us, NULL if the socket lies in dir */
-    bool ended;
-    int status; /* of waitpid(), once ended */
+    bool ended;               /* or never begun: pid is nobody's then */
+    int status;               /* of waitpid(), once ended */
 };
 
 static char *joined(const char *dir, const char *name)
@@ -121,6 +121,7 @@ static int spawn(struct private *p, char *const *argv)
     p->pid = fork();
     if (!p->pid)
         child(p, parent, log_fd, pipe_fds[1], argv);
+    p->ended = p->pid < 0;
     close(pipe_fds[1]);
     close(log_fd);
     ssize_t n = read(pipe_fds[0], &err, sizeof err);
@@ -260,10 +261,8 @@ int private_start(const char *dir, size_t setting_count, const char *const *sett
         p->dir = xstrdup(dir);
     p->log = joined(p->dir, "crawld.log");
     int r = place_socket(p);
-    if (!r) {
-        p->ended = false;
+    if (!r)
         r = exec_crawld(p, setting_count, settings);
-    }
     if (!r)
         r = await(p, reply_timeout_ns, ret_client);
     if (r) {

@@ -24,7 +24,8 @@ class Tree:
     def start(self, *arguments, out=None, **script):
         env = {**os.environ, 'FAKE_CRAWLD': json.dumps(script), 'FAKE_CRAWLD_TESTS': harness.HERE}
         return subprocess.Popen([self.program, 'run', '--out', out or self.out, *arguments], env=env, text=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                                start_new_session=True)
 
     def run(self, *arguments, code=0, **options):
         child = self.start(*arguments, **options)
@@ -143,3 +144,9 @@ def test_run_refuses_what_it_cannot_do(stage):
     assert 'keep-open' in tree.run('--keep-open', 'http://a/', code=2).err
     assert 'KEY=VALUE' in tree.run('--set', 'workers', 'http://a/', code=2).err
     assert not os.path.exists(tree.out)
+
+
+def test_a_directory_that_is_a_file_hurts_nobody(stage):
+    tree = Tree(stage)
+    done = tree.run('http://a/', out=stage.write('out', 'a file'), code=1)
+    assert 'crawld.log: Not a directory' in done.err, done.err
