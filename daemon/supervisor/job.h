@@ -109,6 +109,8 @@ struct job {
     unsigned unread_count;
     struct retries retries;       /* URLs waiting for their next attempt */
     struct generator *generator;  /* owned; NULL if none */
+    uint64_t requeue_from;        /* next of the generator's open URLs to queue after recovery */
+    bool requeueing;              /* there may be some */
     uint64_t generated_seq;       /* seq of its first URL */
     struct job_at *at;            /* owned; one per worker slot */
     struct job_file *files;       /* owned; open WARC files */

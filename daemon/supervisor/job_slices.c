@@ -53,13 +53,12 @@ bool job_generating(const struct job *j)
            ledger_cursor_now(j->ledger) < generator_count(j->generator);
 }
 
-static void generate_one(struct job *j, uint64_t index)
+/* Queues the URL of the index, or gives it its row if it is none. */
+static void take_generated(struct job *j, uint64_t index)
 {
     struct supervisor *s = j->s;
     struct url_slice canon;
     uint64_t seq = j->generated_seq + index;
-    ledger_cursor(j->ledger, index + 1);
-    j->accepted_count++;
     if (job_generated_url(j, index, &canon)) {
         hosts_push(&s->hosts, job_queue(j, &s->url), ENTRY(seq, 0, 0));
         return;
@@ -68,6 +67,13 @@ static void generate_one(struct job *j, uint64_t index)
     j->waiting_count++;
     job_row_excluded(j, seq, buf_data(&s->text), buf_len(&s->text),
                      scheme ? REASON_SCHEME : REASON_BAD_URL, NULL);
+}
+
+static void generate_one(struct job *j, uint64_t index)
+{
+    ledger_cursor(j->ledger, index + 1);
+    j->accepted_count++;
+    take_generated(j, index);
 }
 
 /* True: more is to be made at once. */
@@ -90,19 +96,25 @@ void job_generator_recover(struct job *j)
     if (!j->generator)
         return;
     j->generated_seq = ledger_generated(j->ledger, generator_count(j->generator));
-    uint64_t open[512], open_count = 0;
-    size_t n;
-    for (uint64_t from = 0; (n = ledger_generated_open(j->ledger, open, 512, from)); ) {
-        for (size_t i = 0; i < n; i++) {
-            struct url_slice canon;
-            if (job_generated_url(j, open[i], &canon))
-                hosts_push(&j->s->hosts, job_queue(j, &j->s->url),
-                           ENTRY(j->generated_seq + open[i], 0, 0));
-        }
-        open_count += n;
-        from = open[n - 1] + 1;
-    }
-    j->feeding_count -= open_count;
+    j->requeue_from = 0;
+    j->requeueing = true;
+}
+
+/* What the cursor had passed and was still open, before the generator goes on: it would be among it
+ * else. True: there is more. */
+static bool requeue(struct job *j)
+{
+    if (!j->requeueing)
+        return false;
+    uint64_t open[GENERATE_SLICE];
+    size_t n = ledger_generated_open(j->ledger, open, GENERATE_SLICE, j->requeue_from);
+    for (size_t i = 0; i < n; i++)
+        take_generated(j, open[i]);
+    j->feeding_count -= n;
+    j->requeueing = n > 0;
+    if (n)
+        j->requeue_from = open[n - 1] + 1;
+    return n > 0;
 }
 
 /* ---- next attempts ---- */
@@ -164,7 +176,9 @@ static int64_t slice(struct job *j)
             wait_ns = IDLE_WAIT_NS;
         }
     }
-    if (j->exclude != REASON_NONE) {
+    if (requeue(j)) {
+        wait_ns = 0;
+    } else if (j->exclude != REASON_NONE) {
         bool room = j->leases_count - j->leases_fetch_count < EXCLUDE_SLICE;
         if (room && !leases_exclude(j, EXCLUDE_SLICE))
             wait_ns = 0;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -362,6 +363,7 @@ int supervisor_main(struct options *options)
         return r;
     s.crew.lock_fd = s.lock_fd;
     raise_limit();
+    tzset(); /* or the first time that is printed reads /etc/localtime on the loop */
     s.loop = ev_default_loop(EVBACKEND_EPOLL);
     s.start_ns = clock_mono_ns();
     s.start_wall_ns = clock_wall_ns();
