@@ -300,6 +300,10 @@ void cycle_turn(struct ev_loop *loop, ev_timer *w, int revents)
         return;
     }
     waits_answer(l, 0);
-    if (is_going(l) && !l->running && !l->compacting && !list_empty(&l->pending) && due_s(l) <= 0)
+    double due = due_s(l);
+    if (is_going(l) && due == 0 && !l->running && !l->compacting &&
+        !list_empty(&l->pending))
         cycle_start(l);
+    else
+        cycle_kick(l); /* whoever waited may have gone: then it is due later */
 }
