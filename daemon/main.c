@@ -11,7 +11,7 @@
 #include "daemon/supervisor/args.h"
 #include "daemon/supervisor/config.h"
 #include "daemon/supervisor/supervisor.h"
-#include "daemon/verify.h"
+#include "daemon/verify/verify.h"
 #include "daemon/worker/entry.h"
 
 enum { EXIT_DONE = 0, EXIT_RUNTIME = 1, EXIT_USAGE = 2, EXIT_CONFIG = 78 };

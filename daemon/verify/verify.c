@@ -2,7 +2,7 @@
 /* First the journal and the rows (frontier/verify.h); then each WARC file is read record by record
  * and what was committed rows say of it is held against what was found. Behind the last of them a
  * file that is still written may end anywhere. */
-#include "daemon/verify.h"
+#include "daemon/verify/verify.h"
 
 #include <dirent.h>
 #include <errno.h>
