@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 
 #include "common/log.h"
 
+#define HELLO_WAIT_MS   2000
 #define BACKLOG         512
 #define LISTEN_FDS_FIRST 3
 
@@ -37,10 +39,16 @@ static int inherited(void)
     return LISTEN_FDS_FIRST;
 }
 
+/* A daemon speaks first. The socket of one that was killed is held for a moment by a worker that it
+ * was just starting: then the connection is closed unheard. */
 static bool somebody_listens(const struct sockaddr_un *address)
 {
+    char c;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool there = fd >= 0 && connect(fd, (const void *)address, sizeof *address) == 0;
+    struct pollfd heard = {.fd = fd, .events = POLLIN};
+    if (there && poll(&heard, 1, HELLO_WAIT_MS) > 0)
+        there = read(fd, &c, 1) == 1;
     if (fd >= 0)
         close(fd);
     return there;

@@ -186,8 +186,8 @@ static json_t *verify_one(const char *dir, json_t *all_problems)
         free(v.places[i].file);
     free(v.places);
     return json_pack("{ss sb sI sI so}", "name", v.name, "ok", !v.count, "rows",
-                     (json_int_t)report.rows, "stored",
-                     (json_int_t)report.ended[OUTCOME_STORED], "problems", v.problems);
+                     (json_int_t)report.rows, "stored", (json_int_t)report.ended[OUTCOME_STORED],
+                     "problems", v.problems);
 }
 
 int verify_main(int count, char *const *dirs)

@@ -162,6 +162,8 @@ def judge(daemon, job, urls, outcome='stored'):
     """Each URL has one row and it is whole; nothing else lies in the WARC files but hops and attempts. The rows."""
     daemon.wait_done(job)
     rows = daemon.check_pages(job)
+    verified = daemon.call('verify', job=job)
+    assert verified['ok'], verified
     assert sorted(row['url'] for row in rows) == sorted(urls), \
         (len(rows), len(urls), sorted(set(urls) - {row['url'] for row in rows})[:3])
     wrong = [row for row in rows if row['outcome'] != outcome]
