@@ -6,7 +6,7 @@ import subprocess
 import threading
 
 import harness
-from siege import Feeder, Watcher, judge, children
+from siege import Feeder, Watcher, children, has_ended, judge
 
 LIMIT_S = 180
 OWN = {'preset': 'own', 'in_flight': 20}
@@ -133,6 +133,8 @@ def fails_once(stage, call, error, whens, spec=None, **settings):
                         client.call('job.add', job=name, urls=urls[i:i + 100], last=i + 100 == len(urls))
                         break
                     except harness.Refused as refused:
+                        if has_ended(refused):
+                            break
                         if refused.code not in ('storage', 'wrong_state', 'already_exists'):
                             raise
                         if refused.code == 'already_exists':
