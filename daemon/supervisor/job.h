@@ -80,6 +80,7 @@ struct job {
     char why[256];         /* for a person: what is damaged, what the disk said */
     bool saved;            /* job.json is there: its submission can be answered, it may be fetched */
     bool abandoned;        /* could not be made: goes when its ledger is closed */
+    int64_t revoke_until_ns; /* FAILING: workers that have not given up by then are killed */
     int64_t disk_retry_ns; /* OPEN and HOLD_DISK: until then */
     unsigned wfail_count;  /* files that could not be written, one after another */
     bool recounting;       /* its rows are being read for its limits: nothing is leased */

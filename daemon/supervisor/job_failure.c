@@ -12,6 +12,7 @@
 #include "daemon/supervisor/supervisor.h"
 
 #define FORGET_SLICE 20000
+#define REVOKE_NS    (10 * NS_PER_S)
 #define RETRY_NS     (10 * NS_PER_S)
 
 static bool revoked_by_all(const struct job *j)
@@ -22,6 +23,13 @@ static bool revoked_by_all(const struct job *j)
     return true;
 }
 
+static void kill_silent(struct job *j)
+{
+    for (int slot = 0; slot < j->s->crew.count; slot++)
+        if (j->at[slot].revoking && worker_alive(&j->s->crew.workers[slot]))
+            worker_kill(&j->s->crew.workers[slot], "did not give up a job's files");
+}
+
 void job_failed(struct job *j, int err, const char *what)
 {
     struct supervisor *s = j->s;
@@ -29,6 +37,7 @@ void job_failed(struct job *j, int err, const char *what)
     j->phase = JOB_FAILING;
     source_open(&s->hosts, &j->source, false);
     job_why_disk(j, err, what);
+    j->revoke_until_ns = clock_mono_ns() + REVOKE_NS;
     leases_forget(j);
     for (int slot = 0; slot < s->crew.count; slot++) {
         struct worker *w = &s->crew.workers[slot];
@@ -54,8 +63,11 @@ int64_t job_failure_slice(struct job *j)
 {
     if (!hosts_forget(&j->s->hosts, &j->source, FORGET_SLICE))
         return 0;
-    if (!revoked_by_all(j))
+    if (!revoked_by_all(j)) {
+        if (clock_mono_ns() > j->revoke_until_ns)
+            kill_silent(j);
         return 10 * NS_PER_MS;
+    }
     if (j->abandoned) {
         j->phase = JOB_CLOSED;
         j->ledger_closing = true;

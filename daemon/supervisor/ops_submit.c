@@ -346,7 +346,9 @@ static bool may_add(struct request *r)
         (r->job->streaming || r->job->hold & HOLD_INPUT_CUT ||
          !ledger_has(r->job->ledger, LEDGER_LAST)))
         return true;
-    bool whole = r->job->phase == JOB_OPEN && !r->job->cancelled;
+    bool whole = (r->job->phase == JOB_OPEN || r->job->phase == JOB_CLOSING ||
+                  r->job->phase == JOB_CLOSED) &&
+                 !r->job->cancelled;
     request_error(r, ERROR_WRONG_STATE, "args.job",
                   "submit it with --keep-open to add URLs later, or submit another job",
                   "job %s is %s%s", r->job->spec.name, state,
