@@ -26,11 +26,23 @@ static void want_file(struct job *j, int slot)
     ledger_file_new(j->ledger, cookie_of(&j->s->crew.workers[slot]));
 }
 
+/* The specification without its URLs: they come as leases, and lists of words can be long. */
+static char *text_for_worker(const struct job *j)
+{
+    static const char *const left_out[] = {"seeds", "template", "words", "combine"};
+    json_t *spec = json_copy(j->spec_text);
+    for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++)
+        json_object_del(spec, left_out[i]);
+    char *text = json_dumps(spec, JSON_COMPACT);
+    json_decref(spec);
+    return text;
+}
+
 void job_tell(struct job *j, int slot)
 {
     struct job_at *at = &j->at[slot];
     if (!at->told) {
-        char *text = json_dumps(j->spec_text, JSON_COMPACT);
+        char *text = text_for_worker(j);
         ipc_add_text(&j->s->crew.workers[slot].ipc, IPC_JOB, j->id, text, strlen(text));
         free(text);
         at->told = true;
