@@ -67,8 +67,7 @@ def test_a_job_whose_pages_fill_the_disk_waits_and_goes_on(stage):
     urls = [origin.url(f'/bytes/20000?{n}') for n in range(1500)]
     with Feeder(daemon, {'name': 'fat', 'pace': OWN, 'store': {'compress': 'none'}}, urls) as feeder, Watcher(daemon):
         feeder.wait()
-        harness.wait_until(lambda: 'paus' in daemon.show('fat')['state'], 'the job is held')
-        assert daemon.show('fat')['why'], daemon.show('fat')
+        assert daemon.wait_state('fat', 'paused', 'pausing')['why']
         resize(path, 200 * MIB)
         judge(daemon, 'fat', urls)
 
