@@ -180,8 +180,8 @@ char *job_text(const struct job *j);
 struct hostq *job_queue(struct job *j, const struct url *u);
 struct hostq *job_queue_of(struct job *j, const char *url);
 
-/* Canonical URL of the generator's index, valid until the next call; false if it is no http URL. */
-bool job_generated_url(struct job *j, uint64_t index, struct url_slice *ret_url);
+/* Canonical URL of the generator's index, valid until the next call; or by which rule it is none. */
+enum reason job_generated_url(struct job *j, uint64_t index, struct url_slice *ret_url);
 
 static inline struct job *job_of(struct source *source)
 {

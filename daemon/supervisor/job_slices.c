@@ -20,7 +20,7 @@
 void job_row_excluded(struct job *j, uint64_t seq, const char *url, size_t len, enum reason reason,
                       const char *detail)
 {
-    struct buf row = {0}, tail = {0};
+    struct buf row = {0};
     char *text = xmemdup0(url, len);
     row_head(&row, seq, text, reason_outcome(reason));
     if (detail)
@@ -31,20 +31,21 @@ void job_row_excluded(struct job *j, uint64_t seq, const char *url, size_t len, 
     ledger_row(j->ledger, seq, OUTCOME_EXCLUDED, buf_data(&row), buf_len(&row), 0, 0);
     free(text);
     buf_done(&row);
-    buf_done(&tail);
 }
 
 /* ---- the generator ---- */
 
-bool job_generated_url(struct job *j, uint64_t index, struct url_slice *ret_url)
+enum reason job_generated_url(struct job *j, uint64_t index, struct url_slice *ret_url)
 {
     struct supervisor *s = j->s;
     buf_clear(&s->text);
     generator_url(j->generator, index, &s->text);
     size_t n = buf_len(&s->text);
-    return n <= URL_MAX_GIVEN && !url_parse(buf_data(&s->text), n, NULL, &s->url) &&
-           !url_canon(&s->url, ret_url) && s->url.scheme == URL_HTTP &&
-           ret_url->n <= URL_MAX_GIVEN;
+    if (n > URL_MAX_GIVEN || url_parse(buf_data(&s->text), n, NULL, &s->url))
+        return REASON_BAD_URL;
+    if (s->url.scheme != URL_HTTP)
+        return REASON_SCHEME;
+    return url_canon(&s->url, ret_url) || ret_url->n > URL_MAX_GIVEN ? REASON_BAD_URL : REASON_NONE;
 }
 
 bool job_generating(const struct job *j)
@@ -59,14 +60,13 @@ static void take_generated(struct job *j, uint64_t index)
     struct supervisor *s = j->s;
     struct url_slice canon;
     uint64_t seq = j->generated_seq + index;
-    if (job_generated_url(j, index, &canon)) {
+    enum reason reason = job_generated_url(j, index, &canon);
+    if (reason == REASON_NONE) {
         hosts_push(&s->hosts, job_queue(j, &s->url), ENTRY(seq, 0, 0));
         return;
     }
-    bool scheme = s->url.href_len && s->url.scheme != URL_HTTP;
     j->waiting_count++;
-    job_row_excluded(j, seq, buf_data(&s->text), buf_len(&s->text),
-                     scheme ? REASON_SCHEME : REASON_BAD_URL, NULL);
+    job_row_excluded(j, seq, buf_data(&s->text), buf_len(&s->text), reason, NULL);
 }
 
 static void generate_one(struct job *j, uint64_t index)

@@ -158,7 +158,7 @@ static void need_text(struct lease *l)
         have_text(l, NULL, 0);
     } else if (is_generated(j, seq)) {
         struct url_slice canon;
-        if (job_generated_url(j, seq - j->generated_seq, &canon))
+        if (job_generated_url(j, seq - j->generated_seq, &canon) == REASON_NONE)
             have_text(l, canon.p, canon.n);
     } else {
         if (!j->unread)

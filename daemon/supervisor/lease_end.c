@@ -50,7 +50,17 @@ static void release_host(struct lease *l, const struct ipc_end *end, bool unsent
         ipc_add_number(&l->worker->ipc, IPC_DROP, l->host->id);
 }
 
-static void finish(struct lease *l, const struct ipc_end *end, bool unsent)
+/* A lease is over. A job that ends its URLs by a rule has that done to what went back into a queue.
+ */
+static void settled(struct job *j)
+{
+    job_update(j);
+    if (j->exclude != REASON_NONE)
+        job_slices_run(j);
+    supervisor_kick(j->s);
+}
+
+static void finish(struct lease *l, const struct ipc_end *end)
 {
     struct job *j = l->job;
     struct supervisor *s = j->s;
@@ -58,10 +68,9 @@ static void finish(struct lease *l, const struct ipc_end *end, bool unsent)
     s->totals.bytes_in += end->wire_bytes;
     if (end->status / 100 < 6)
         s->totals.by_status[end->status / 100]++;
-    release_host(l, end, unsent);
+    release_host(l, end, false);
     lease_free(l);
-    job_update(j);
-    supervisor_kick(s);
+    settled(j);
 }
 
 void lease_sent(struct lease *l)
@@ -78,7 +87,7 @@ void lease_done(struct lease *l, const struct ipc_end *end)
     put_row(l, end->outcome, end->reason, end->data, end->tail_len, end->file, end->end);
     l->job->bytes_in += end->wire_bytes;
     job_file_grew(l->job, l->worker->slot, end->file, end->end);
-    finish(l, end, false);
+    finish(l, end);
 }
 
 /* REASON_NONE: the redirect may be followed to `u`. */
@@ -156,7 +165,6 @@ void lease_again(struct lease *l, const struct ipc_end *end)
             ledger_hop(j->ledger, end->file, end->end);
         j->s->totals.again++;
         hosts_push_hop(&j->s->hosts, job_queue(j, &u), hop);
-        /* the row's URL went with the hop */
     } else {
         struct buf tail = {0};
         buf_add(&tail, end->data, end->tail_len);
@@ -170,7 +178,7 @@ void lease_again(struct lease *l, const struct ipc_end *end)
         j->bytes_in += end->wire_bytes;
     }
     url_done(&u);
-    finish(l, end, false);
+    finish(l, end);
 }
 
 static int64_t backoff_ns(const struct job_spec *spec, unsigned attempts)
@@ -196,9 +204,9 @@ void lease_retry(struct lease *l, const struct ipc_end *end)
     struct hostq *q = l->hop ? job_queue_of(j, l->hop->chain[0]) : l->queue;
     int64_t wait_ns = backoff_ns(&j->spec, attempts);
     retries_add(&j->retries, clock_mono_ns() + wait_ns, entry, q);
-    job_slices_later(j, j->exclude == REASON_NONE ? wait_ns : 0);
+    job_slices_later(j, wait_ns);
     j->s->totals.retried++;
-    finish(l, end, false);
+    finish(l, end);
 }
 
 void lease_back(struct lease *l, bool charged)
@@ -218,10 +226,7 @@ void lease_back(struct lease *l, bool charged)
         }
     }
     lease_free(l);
-    job_update(j);
-    if (j->exclude != REASON_NONE)
-        job_slices_run(j);
-    supervisor_kick(j->s);
+    settled(j);
 }
 
 void lease_noconn(struct lease *l, const struct ipc_end *end)

@@ -123,6 +123,16 @@ def test_any_whole_answer_is_a_result_whatever_its_status(stage):
         assert row['outcome'] == 'stored' and row['url'].endswith(str(row['status'])), row
 
 
+def test_a_redirect_that_comes_after_the_cancel_ends_its_url(stage):
+    away = stage.scripted([['sleep_ms', 1500], ['send', 'HTTP/1.1 302 Found\r\nLocation: /next\r\nContent-Length: 0\r\n\r\n']])
+    daemon = stage.crawld()
+    job = daemon.submit({'seeds': [away.url()], 'pace': OWN})
+    harness.wait_until(lambda: away.requests, 'it was asked')
+    daemon.call('job.cancel', job=job)
+    daemon.wait_state(job, 'cancelled')
+    assert [ended(row) for row in daemon.rows(job)] == [('excluded', 'cancelled')]
+
+
 def test_redirects_are_followed_inline_to_one_row(stage):
     origin, other, daemon = stage.origin(), stage.origin(), stage.crawld()
     def to(url, status=302):

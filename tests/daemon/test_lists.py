@@ -5,6 +5,7 @@ import json
 import os
 import random
 import signal
+import struct
 import subprocess
 import time
 
@@ -92,6 +93,38 @@ def test_generated_urls_that_are_none_have_their_rows(stage):
     ends = {row['url']: row.get('reason', row['outcome']) for row in daemon.rows(job)}
     assert ends.pop(origin.url('/good')) == 'stored' and ends.pop('https://127.0.0.1/') == ends.pop('ftp://a/b') == 'scheme', ends
     assert len(ends) == 4 and set(ends.values()) == {'bad_url'}, ends
+
+
+def batch_ends(path):
+    """Where the batches of a journal end; see daemon/frontier/journal.h."""
+    with open(path, 'rb') as file:
+        journal = file.read()
+    at, ends = 256, []
+    while journal[at:at + 4] == b'\xb7jb\n':
+        at += 32 + struct.unpack_from('<Q', journal, at + 16)[0]
+        ends.append(at)
+    return ends
+
+
+def test_generated_urls_that_are_none_have_their_rows_wherever_the_journal_was_cut(stage):
+    # The one URL without a row makes the batches end between a cursor and the row that belongs to it.
+    silent, daemon, count = stage.scripted([['hang']]), stage.crawld(settings={'commit_interval': '1s'}), 20000
+    words = stage.write('words', '\n'.join([silent.url(), *(f'ftp://a/{n}' for n in range(count - 1))]))
+    daemon.ctl('submit', '--name', 'g', *OWN, '--template', '{}', '--words', f'w={words}')
+
+    def all_have_ended():
+        counts = daemon.show('g')['counts']
+        return counts['accepted'] == count and counts['excluded'] == count - 1
+    harness.wait_until(all_have_ended, 'all but one have ended')
+    journal = os.path.join(daemon.job_dir('g'), 'frontier.log')
+    ends = batch_ends(journal)
+    assert len(ends) > 2, ends
+    for end in reversed(ends[1:-1]):
+        daemon.kill()
+        os.truncate(journal, end)
+        daemon.start()
+        harness.wait_until(all_have_ended, f'all but one have ended again, cut at {end}', 20)
+        assert sorted(row['seq'] for row in daemon.rows('g')) == list(range(2, count + 1)), f'cut at {end}'
 
 
 def test_a_list_as_people_write_them(stage):
