@@ -6,9 +6,8 @@
 static const struct {
     const char *name;
     int exit_code;
-    const char *help;
 } errors[ERROR_COUNT] = {
-#define ERROR_CODE(symbol, name, exit_code, help) {name, exit_code, help},
+#define ERROR_CODE(symbol, name, exit_code, help) {name, exit_code},
 #include "common/errors.def"
 #undef ERROR_CODE
 };
@@ -16,11 +15,6 @@ static const struct {
 const char *error_name(enum error_code code)
 {
     return errors[code].name;
-}
-
-const char *error_help(enum error_code code)
-{
-    return errors[code].help;
 }
 
 int error_exit_code(enum error_code code)

@@ -12,7 +12,6 @@ enum error_code {
 
 /* "bad_frame"; `code` must be in range. */
 const char *error_name(enum error_code code);
-const char *error_help(enum error_code code);
 
 /* What crawlctl exits with. */
 int error_exit_code(enum error_code code);

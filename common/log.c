@@ -13,19 +13,17 @@
 
 static struct {
     enum log_level most;
-    const char *who;
-    bool journald;
+    bool priorities; /* "<N>" before each line: for journald, or for the supervisor */
 } root = {.most = LOG_NOTICE};
 
 static const char *const names[] = {[LOG_CRIT] = "crit",     [LOG_ERR] = "err",
                                     [LOG_WARNING] = "warning", [LOG_NOTICE] = "notice",
                                     [LOG_INFO] = "info",     [LOG_DEBUG] = "debug"};
 
-void log_init(enum log_level most, const char *who)
+void log_init(enum log_level most)
 {
     root.most = most;
-    root.who = who;
-    root.journald = getenv("JOURNAL_STREAM") != NULL;
+    root.priorities = getenv("JOURNAL_STREAM") != NULL;
 }
 
 void log_set_level(enum log_level most)
@@ -35,8 +33,7 @@ void log_set_level(enum log_level most)
 
 void log_to_supervisor(void)
 {
-    root.journald = true;
-    root.who = NULL;
+    root.priorities = true;
 }
 
 int log_level_parse(const char *name, enum log_level *ret_level)
@@ -71,7 +68,7 @@ static size_t escape(char *out, size_t cap, const char *text, size_t n)
 static size_t prefix(char *out, size_t cap, enum log_level level, const char *who)
 {
     int n;
-    if (root.journald) {
+    if (root.priorities) {
         n = snprintf(out, cap, "<%d>", level);
     } else {
         char iso[CLOCK_ISO_BYTES];
@@ -103,11 +100,10 @@ void log_line(enum log_level level, const char *fmt, ...)
     char text[LOG_LINE_BYTES];
     va_list ap;
     va_start(ap, fmt);
-    errno = saved;
     int n = vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     if (n > 0)
-        write_line(level, root.who, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+        write_line(level, NULL, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
     errno = saved;
 }
 

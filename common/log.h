@@ -11,16 +11,16 @@ enum log_level { LOG_CRIT = 2, LOG_ERR = 3, LOG_WARNING = 4, LOG_NOTICE = 5, LOG
 
 #define LOG_LINE_BYTES 4096
 
-/* who: short name put into every line ("worker-0"); may be NULL. Borrowed. */
-void log_init(enum log_level most, const char *who);
+/* Lines above `most` are not written; LOG_NOTICE until then. */
+void log_init(enum log_level most);
 
 /* What is logged from now on. */
 void log_set_level(enum log_level most);
 
-/* Lines as a worker writes them for its supervisor: "<N>text", which log_child_line() reads. */
+/* From now on lines are "<N>text", as log_child_line() of the supervisor reads them. */
 void log_to_supervisor(void);
 
-/* Passes on a line of a child: text of n bytes without newline. */
+/* Passes on a line of a child, `who` put before it: text of n bytes without newline. */
 void log_child_line(const char *who, const char *text, size_t n);
 
 /* 0, or -1 if the name is none of crit err warning notice info debug. */

@@ -31,14 +31,6 @@ const struct spec_row *spec_row_find(const char *path)
     return NULL;
 }
 
-const struct spec_row *spec_row_flag(const char *flag)
-{
-    for (size_t i = 0; i < spec_rows_count; i++)
-        if (*flag && !strcmp(spec_rows[i].flag, flag))
-            return &spec_rows[i];
-    return NULL;
-}
-
 bool spec_row_is_group(const char *path)
 {
     size_t n = strlen(path);

@@ -43,7 +43,6 @@ extern const size_t spec_rows_count;
 
 /* NULL if there is none. */
 const struct spec_row *spec_row_find(const char *path);
-const struct spec_row *spec_row_flag(const char *flag);
 
 /* Is it the first part of longer paths ("pace")? */
 bool spec_row_is_group(const char *path);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A crawld of our own: started for one crawl in a directory, ended with it.
  *
- * private_start ▸ client calls on private_socket() ▸ private_stop. All return 0 or the exit code
+ * private_start ▸ calls of its client ▸ private_stop. Both return 0 or the exit code
  * of a complaint. */
 #ifndef CTL_PRIVATE_H
 #define CTL_PRIVATE_H

@@ -34,11 +34,6 @@ int signals_interrupted(void)
     return count;
 }
 
-void signals_forget(void)
-{
-    count = 0;
-}
-
 bool signals_sleep_ns(int64_t ns)
 {
     struct timespec span = {.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S};

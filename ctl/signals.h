@@ -9,9 +9,8 @@
 
 void signals_init(void);
 
-/* How many came since signals_forget(). */
+/* How many came. */
 int signals_interrupted(void);
-void signals_forget(void);
 
 /* Sleeps; true if interrupted. */
 bool signals_sleep_ns(int64_t ns);

@@ -52,7 +52,7 @@ static int run(const struct args *a)
     }
     int code = tell(a, &o);
     if (code < 0) {
-        log_init(o.log_level, NULL);
+        log_init(o.log_level);
         code = supervisor_main(&o);
     }
     options_done(&o);

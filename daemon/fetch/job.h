@@ -20,7 +20,6 @@ struct job {
     uint32_t number;
     uint32_t lease_count;
     bool gone;    /* no lease will come any more: freed with its last one */
-    bool revoked; /* its leases are being dropped */
     struct job_spec spec;
     struct job_limits limits;
     struct request request;       /* all but target, host and credentials; borrows from spec */

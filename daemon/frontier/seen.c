@@ -91,12 +91,3 @@ bool seen_has(const struct seen *s, uint64_t print)
             return true;
     return false;
 }
-
-void seen_prefetch(const struct seen *s, uint64_t print)
-{
-    if (!s->shards)
-        return;
-    const struct seen_shard *h = shard_of(s, print);
-    if (h->cap)
-        __builtin_prefetch(&h->slots[place_of(print, h->cap)], 1);
-}

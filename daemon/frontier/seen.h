@@ -31,7 +31,4 @@ uint64_t seen_print(const uint8_t secret[SEEN_SECRET_BYTES], const void *text, s
 bool seen_add(struct seen *s, uint64_t print);
 bool seen_has(const struct seen *s, uint64_t print);
 
-/* Fetches the place where a print will be looked for into the CPU's cache. */
-void seen_prefetch(const struct seen *s, uint64_t print);
-
 #endif

@@ -409,11 +409,6 @@ void control_tick(struct supervisor *s)
     }
 }
 
-size_t control_clients_count(const struct supervisor *s)
-{
-    return s->control->clients_count;
-}
-
 /* ---- replies ---- */
 
 /* Called from anywhere, so the client is looked at again only when it is writable. */

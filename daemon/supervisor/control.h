@@ -51,8 +51,6 @@ void control_done(struct supervisor *s);
 /* Once a second: idle lines. */
 void control_tick(struct supervisor *s);
 
-size_t control_clients_count(const struct supervisor *s);
-
 /* The reply; frees the request. take_result NULL: {}. */
 void request_ok(struct request *r, json_t *take_result);
 void request_error(struct request *r, enum error_code code, const char *field, const char *hint,

@@ -170,7 +170,7 @@ static void spawn(struct worker *w)
     w->hung = false;
     w->slots = 0;
     w->finished_count = 0;
-    w->beat_ns = w->spawned_ns = clock_mono_ns();
+    w->beat_ns = clock_mono_ns();
     w->started_wall_ns = clock_wall_ns();
     w->restarts += w->last_pid != 0;
     ev_io_set(&w->reading, w->ipc.fd, EV_READ);

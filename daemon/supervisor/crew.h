@@ -42,7 +42,7 @@ struct worker {
     uint32_t held_count;       /* leases in `leases` */
     struct list leases;
     struct list waiting;       /* hosts bound to it that found it full */
-    int64_t beat_ns, spawned_ns, started_wall_ns;
+    int64_t beat_ns, started_wall_ns;
     uint64_t finished_count;   /* leases ended by this process */
     unsigned early_deaths;     /* in a row, before the first finished fetch */
     bool hung;                 /* killed because its heart stopped */

@@ -91,8 +91,7 @@ struct job {
     bool clogged;          /* more is pending than the disk takes: nothing new is leased */
     bool ledger_closing;   /* CLOSED, its files and queues not yet */
     enum reason exclude;   /* every queued URL ends with this rule; NONE: fetch them */
-    int64_t created_wall_ns, ended_wall_ns, opened_ns;
-    double ran_s;          /* before this daemon's start */
+    int64_t created_wall_ns, ended_wall_ns;
 
     uint64_t accepted_count, duplicates_count, ended_count[OUTCOME_COUNT];
     uint64_t coming_count;        /* given, not durable yet: in no count */

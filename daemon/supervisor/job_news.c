@@ -103,7 +103,6 @@ static void on_closed(void *owner)
 static void take_over(struct job *j)
 {
     struct ledger_counts c = ledger_counts(j->ledger);
-    j->opened_ns = clock_mono_ns();
     memcpy(j->ended_count, c.ended, sizeof c.ended);
     j->duplicates_count = c.duplicates;
     j->accepted_count = j->feeding_count = c.accepted;
