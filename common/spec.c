@@ -119,7 +119,7 @@ static int check_words_built(const struct job_spec *s, struct spec_error *ret_er
 {
     for (size_t i = 0; i < spec_rows_count; i++) {
         const struct spec_row *row = &spec_rows[i];
-        char word[32], what[40], hint[128], other[32];
+        char word[32], what[40], hint[160], other[32];
         bool built = true, other_built = false;
         if (row->kind != SPEC_KIND_ENUM || !row->built)
             continue;
@@ -133,7 +133,8 @@ static int check_words_built(const struct job_spec *s, struct spec_error *ret_er
         const char *dot = strrchr(row->path, '.'), *leaf = dot ? dot + 1 : row->path;
         snprintf(what, sizeof what, "%s is", word);
         snprintf(hint, sizeof hint, "say %s: %s (or --%s %s)%s", leaf, other, row->flag, other,
-                 strcmp(leaf, "robots") ? "" : " for servers that allow it");
+                 strcmp(leaf, "robots") ? ""
+                                        : " where servers allow it; --pace own and probe say it");
         return refuse_unbuilt(row->path, what, hint, ret_error);
     }
     return 0;

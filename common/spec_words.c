@@ -129,8 +129,9 @@ static int read_range(const char *path, const json_t *v, struct spec_words *w, s
         return spec_refuse(e, path, "{\"from\": 1, \"to\": 100, \"step\": 1}",
                            "not a range of whole numbers");
     if (!step || (step > 0 ? from > to : from < to))
-        return spec_refuse(e, path, "", "the range %lld to %lld by %lld is empty or endless",
-                           (long long)from, (long long)to, (long long)step);
+        return spec_refuse(e, path, step ? "a range that counts down has a negative step" : "",
+                           "the range %lld to %lld by %lld is empty or endless", (long long)from,
+                           (long long)to, (long long)step);
     w->range = true;
     w->from = from;
     w->to = to;

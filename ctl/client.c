@@ -6,10 +6,13 @@
 #include "ctl/client.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <poll.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -31,11 +34,25 @@ struct client {
     json_t *hello; /* owned */
 };
 
+/* Who may connect: the socket's owner and group, as far as we may look. */
+static void denied_hint(const char *path)
+{
+    struct stat s;
+    if (stat(path, &s)) {
+        say_hint("its directory may not be entered: be the user that runs crawld, or use sudo");
+        return;
+    }
+    const struct passwd *user = getpwuid(s.st_uid);
+    const struct group *group = getgrgid(s.st_gid);
+    say_hint("the socket belongs to the user %s and the group %s: be one of them, or use sudo",
+             user ? user->pw_name : "of another system", group ? group->gr_name : "unknown");
+}
+
 static int unreached(const char *path, int err)
 {
     say_error("cannot reach crawld at %s: %s", path, strerror(err));
     if (err == EACCES || err == EPERM) {
-        say_hint("the socket belongs to root and the group crawld: be in it, or use sudo");
+        denied_hint(path);
         return EXIT_DENIED;
     }
     if (err == ENOENT || err == ECONNREFUSED)

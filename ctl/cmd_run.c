@@ -16,6 +16,7 @@
 #include "ctl/print.h"
 #include "ctl/private.h"
 #include "ctl/progress.h"
+#include "ctl/reasons.h"
 #include "ctl/say.h"
 #include "ctl/signals.h"
 #include "ctl/text.h"
@@ -31,6 +32,7 @@ struct crawl {
     struct jobflags *flags;       /* owned */
     json_t *spec;                 /* owned */
     const char *name;             /* in spec */
+    bool unnamed;                 /* neither --name nor --out was given */
     const char *out;              /* borrowed, or out_made */
     char *out_made;               /* owned */
     char *settings[SETTINGS_MAX]; /* owned, each: "key=value" of the daemon */
@@ -74,6 +76,7 @@ static int take_setting(const struct flag *flag, const char *value, void *target
 
 static int complete_spec(struct crawl *c)
 {
+    c->unnamed = !c->out && !json_object_get(c->spec, "name");
     if (!json_object_get(c->spec, "name"))
         json_object_set_new(c->spec, "name", json_string("run"));
     if (!jsonp_at(c->spec, "retry.give_up_s"))
@@ -135,6 +138,18 @@ static int add_again(struct crawl *c, struct client *client, bool cut)
     return r;
 }
 
+/* A crawl that was given no name met one that has ended: its URLs are likely others. */
+static int ended_already(const struct crawl *c, const char *state)
+{
+    if (c->unnamed && jobflags_source(c->flags, c->spec)) {
+        say_error("%s holds a crawl that is %s already; nothing was fetched", c->out, state);
+        say_hint("--name NAME or --out DIR begins another; --out %s shows this one again", c->out);
+        return EXIT_STATE;
+    }
+    say_note("%s in %s is %s already; nothing was fetched", c->name, c->out, state);
+    return 0;
+}
+
 static int go_on(struct crawl *c, struct client *client, const json_t *job)
 {
     const char *state = jsonp_text(job, "state");
@@ -142,8 +157,7 @@ static int go_on(struct crawl *c, struct client *client, const json_t *job)
     progress_sum(&counts, job);
     c->finished_before = progress_finished(&counts);
     if (!strcmp(state, "done") || !strcmp(state, "cancelled") || !strcmp(state, "damaged")) {
-        say_note("%s in %s is %s already", c->name, c->out, state);
-        return 0;
+        return ended_already(c, state);
     }
     say_note("going on with %s in %s: %lld of %lld URLs are finished", c->name, c->out,
              (long long)c->finished_before, (long long)counts.accepted);
@@ -187,8 +201,8 @@ static void summarize(const struct crawl *c, const json_t *job)
     double seconds = (double)(clock_mono_ns() - c->begun_ns) / 1e9;
     double rate = (double)(progress_finished(&n) - c->finished_before) / seconds;
     const char *dir = jsonp_text(job, "dir");
-    printf("%s: %s, %lld URLs in %.1f s, %.1f pages/s\n", c->name, jsonp_text(job, "state"),
-           (long long)progress_finished(&n), seconds, rate);
+    printf("%s: %s, %lld URL%s in %.1f s, %.1f pages/s\n", c->name, jsonp_text(job, "state"),
+           (long long)progress_finished(&n), progress_finished(&n) == 1 ? "" : "s", seconds, rate);
     print_counts(&n);
     printf("rows   %s/results.jsonl\n", dir);
     struct stat s;
@@ -202,6 +216,12 @@ static void summarize(const struct crawl *c, const json_t *job)
     buf_done(&warc);
 }
 
+static void tell(const struct crawl *c, struct client *client, const json_t *job)
+{
+    summarize(c, job);
+    reasons_print(client);
+}
+
 static int crawl(struct crawl *c, struct client *client)
 {
     int r = begin(c, client);
@@ -212,7 +232,7 @@ static int crawl(struct crawl *c, struct client *client)
     json_t *job = NULL;
     r = client_call(client, "job.show", json_pack("{s:s}", "job", name), &job);
     if (!r && !print_object(c->ctl, job))
-        summarize(c, job);
+        tell(c, client, job);
     fflush(stdout);
     json_decref(job);
     return r ?: waited;

@@ -127,6 +127,9 @@ int cmd_add(struct ctl *ctl, int argc, char **argv)
         say_hint("crawlctl add JOB URL..., or crawlctl add JOB -i FILE");
         return EXIT_USAGE;
     }
+    r = input_arguments(argc - 1, argv + 1);
+    if (r)
+        return r;
     return add(ctl, input, argc - 1, argv + 1, argv[0]);
 }
 

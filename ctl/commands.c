@@ -54,14 +54,38 @@ static void help_list(void)
          "7 protocol mismatch, 124 timed out, 130 interrupted.");
 }
 
+struct option_row {
+    const char *command, *option, *help;
+};
+
+static const struct option_row option_rows[] = {
+#define OPTION(command, option, help) {command, option, help},
+#include "ctl/options.def"
+#undef OPTION
+};
+
+static void option_help(const char *command)
+{
+    bool first = true;
+    for (size_t i = 0; i < sizeof option_rows / sizeof *option_rows; i++) {
+        const struct option_row *row = &option_rows[i];
+        if (strcmp(row->command, command))
+            continue;
+        printf("%s  %-30s %s\n", first ? "\n" : "", row->option, row->help);
+        first = false;
+    }
+}
+
 void command_help(const struct command *command)
 {
     if (!command) {
         help_list();
         return;
     }
-    printf("crawlctl %s %s\n\n%s%s\n", command->name, command->arguments, command->help,
-           command->run ? "" : " (not built yet)");
+    printf("crawlctl %s%s%s\n\n%s%s\n", command->name, *command->arguments ? " " : "",
+           command->arguments, command->help, command->run ? "" : " (not built yet)");
+    if (command->run)
+        option_help(command->name);
     if (strstr(command->arguments, "JOB FLAGS") && command->run)
         jobflags_help();
 }

@@ -91,7 +91,8 @@ int ctl_args(struct ctl *ctl, const struct flag *own, int least, int most, int *
         return 0;
     say_error("%s: %s", ctl->command->name,
               *argc < least ? "something is missing" : "too many words");
-    say_hint("crawlctl %s %s", ctl->command->name, ctl->command->arguments);
+    say_hint("crawlctl %s%s%s", ctl->command->name, *ctl->command->arguments ? " " : "",
+             ctl->command->arguments);
     return EXIT_USAGE;
 }
 

@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/jsonw.h"
@@ -16,6 +18,44 @@
 
 #define READ_BYTES (256 * 1024)
 
+static int unreadable(const char *path, int err)
+{
+    say_error("cannot read %s: %s", path, strerror(err));
+    return err == ENOENT ? EXIT_NOT_FOUND : EXIT_FAILED;
+}
+
+int input_check(const char *path)
+{
+    struct stat s;
+    if (!strcmp(path, "-"))
+        return 0;
+    if (access(path, R_OK) || stat(path, &s))
+        return unreadable(path, errno);
+    return S_ISDIR(s.st_mode) ? unreadable(path, EISDIR) : 0;
+}
+
+int input_arguments(int count, char *const *urls)
+{
+    const char *odd = NULL;
+    int odd_count = 0;
+    struct stat s;
+    for (int i = 0; i < count; i++) {
+        if (!strstr(urls[i], "://") && !stat(urls[i], &s) && S_ISREG(s.st_mode)) {
+            say_error("%s is a file, not a URL", urls[i]);
+            say_hint("-i %s reads the URLs in it", urls[i]);
+            return EXIT_USAGE;
+        }
+        if (strncasecmp(urls[i] + strspn(urls[i], " \t"), "http:", 5) && !odd_count++)
+            odd = urls[i];
+    }
+    if (odd_count == 1)
+        say_note("%s does not begin with http:// and will not be fetched", odd);
+    else if (odd_count)
+        say_note("%s and %d more do not begin with http:// and will not be fetched", odd,
+                 odd_count - 1);
+    return 0;
+}
+
 int input_open(struct input *in, const char *path)
 {
     *in = (struct input){.fd = STDIN_FILENO};
@@ -24,8 +64,7 @@ int input_open(struct input *in, const char *path)
     in->fd = open(path, O_RDONLY | O_CLOEXEC);
     if (in->fd >= 0)
         return 0;
-    say_error("cannot read %s: %s", path, strerror(errno));
-    return errno == ENOENT ? EXIT_NOT_FOUND : EXIT_FAILED;
+    return unreadable(path, errno);
 }
 
 void input_done(struct input *in)

@@ -265,6 +265,9 @@ const struct flag *jobflags_table(struct jobflags *j, const struct flag *extra)
 
 int jobflags_spec(struct jobflags *j, int url_count, char **urls, json_t **ret_spec)
 {
+    int bad = input_arguments(url_count, urls) ?: j->input_path ? input_check(j->input_path) : 0;
+    if (bad)
+        return bad;
     json_t *spec = json_object();
     if (j->spec_path && j->input_path && !strcmp(j->spec_path, "-") &&
         !strcmp(j->input_path, "-")) {

@@ -36,6 +36,7 @@ struct private
     char *socket_dir;         /* owned; made by us, NULL if the socket lies in dir */
     bool ended;               /* or never begun: pid is nobody's then */
     int status;               /* of waitpid(), once ended */
+    off_t log_begin;          /* bytes of the log that are of earlier runs */
 };
 
 static char *joined(const char *dir, const char *name)
@@ -117,6 +118,7 @@ static int spawn(struct private *p, char *const *argv)
             close(log_fd);
         return EXIT_FAILED;
     }
+    p->log_begin = lseek(log_fd, 0, SEEK_END);
     pid_t parent = getpid();
     p->pid = fork();
     if (!p->pid)
@@ -165,13 +167,14 @@ static bool has_ended(struct private *p)
     return p->ended;
 }
 
-/* The last lines of the log, for a daemon that did not start. */
-static void show_log(const char *path)
+/* The last lines our daemon logged, for one that did not start. */
+static void show_log(const char *path, off_t begin)
 {
     char text[2048];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     off_t end = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
-    off_t from = end > (off_t)sizeof text - 1 ? end - (off_t)sizeof text + 1 : 0;
+    bool cut = end - begin > (off_t)sizeof text - 1;
+    off_t from = cut ? end - (off_t)sizeof text + 1 : begin;
     ssize_t n = fd < 0 ? -1 : pread(fd, text, sizeof text - 1, from);
     if (fd >= 0)
         close(fd);
@@ -179,7 +182,7 @@ static void show_log(const char *path)
         return;
     text[n] = '\0';
     char *rest = text, *line;
-    if (from)
+    if (cut)
         strsep(&rest, "\n");
     while ((line = strsep(&rest, "\n")))
         if (*line)
@@ -207,7 +210,7 @@ static int await(struct private *p, int64_t reply_timeout_ns, struct client **re
     while ((r = try_connect(p, reply_timeout_ns, ret_client)) == -EAGAIN) {
         if (has_ended(p)) {
             say_error("crawld did not start");
-            show_log(p->log);
+            show_log(p->log, p->log_begin);
             return EXIT_FAILED;
         }
         if (clock_mono_ns() > until_ns) {

@@ -15,7 +15,7 @@ static const char *const advice[ERROR_COUNT] = {
     [ERROR_BAD_ARGUMENT] = "crawlctl help COMMAND tells what it takes",
     [ERROR_NOT_FOUND] = "crawlctl jobs lists the jobs",
     [ERROR_ALREADY_EXISTS] = "choose another name",
-    [ERROR_WRONG_STATE] = "crawlctl show JOB tells the state",
+    [ERROR_WRONG_STATE] = "crawlctl jobs shows the states",
     [ERROR_DENIED] = "admins, operators and readers of crawld's configuration decide",
     [ERROR_BUSY] = "try again in a moment",
     [ERROR_SHUTTING_DOWN] = "start crawld again",
@@ -40,6 +40,10 @@ int reply_complain(const struct reply *r)
     const char *code = error_text(r, "code") ?: "internal";
     const char *message = error_text(r, "message") ?: "crawld refused";
     const char *field = error_text(r, "field") ?: "", *hint = error_text(r, "hint") ?: "";
+    if (!strncmp(field, "args.", 5))
+        field += 5;
+    if (!strncmp(field, "spec.", 5))
+        field += 5;
     bool named = strstr(message, field) != NULL;
     int known = error_parse(code);
     say_error("%s%s%s%s%s",

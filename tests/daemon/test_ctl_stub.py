@@ -70,7 +70,7 @@ def test_every_error_code_has_its_exit_code(stage):
 
 def test_an_error_names_its_field_and_bytes_are_escaped(stage):
     stub = Stub(stage, {'job.show': Refusal('bad_argument', 'wrong \x1b[31m', field='args.job')})
-    expect(stub.ctl('show', 'x'), 2, r'wrong \x1b[31m (args.job)')
+    expect(stub.ctl('show', 'x'), 2, r'wrong \x1b[31m (job)')
 
 
 def test_another_protocol_exits_7(stage):
