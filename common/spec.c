@@ -134,7 +134,7 @@ static int check_words_built(const struct job_spec *s, struct spec_error *ret_er
         snprintf(what, sizeof what, "%s is", word);
         snprintf(hint, sizeof hint, "say %s: %s (or --%s %s)%s", leaf, other, row->flag, other,
                  strcmp(leaf, "robots") ? ""
-                                        : " where servers allow it; --pace own and probe say it");
+                                        : " for servers that allow it; --pace own and probe do");
         return refuse_unbuilt(row->path, what, hint, ret_error);
     }
     return 0;

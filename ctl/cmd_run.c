@@ -257,7 +257,7 @@ static int run(struct crawl *c)
         say_hint("the same --out %s goes on from here", c->out);
         return EXIT_INTERRUPTED;
     }
-    return r ? EXIT_FAILED : stopped;
+    return r == EXIT_UNREACHED ? EXIT_FAILED : r ?: stopped;
 }
 
 int cmd_run(struct ctl *ctl, int argc, char **argv)

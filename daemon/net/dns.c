@@ -365,6 +365,9 @@ static int channel_open(struct dns *d, const char *servers)
                              .sock_state_cb_data = d};
     int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_RCVBUF |
                ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB;
+#ifdef ARES_OPT_QUERY_CACHE
+    mask |= ARES_OPT_QUERY_CACHE; /* qcache_max_ttl 0: the only cache is ours */
+#endif
     int status = ares_init_options(&d->channel, &o, mask);
     if (status != ARES_SUCCESS) {
         d->channel = NULL;

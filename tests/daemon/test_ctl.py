@@ -118,6 +118,35 @@ def rows_of(stage, job='run'):
         return [json.loads(line) for line in file]
 
 
+def test_a_second_run_without_a_name_is_not_taken_for_the_first(stage):
+    origin = stage.origin()
+    first, second = ([origin.url(f'/{n}')] for n in range(2))
+    nameless = ['run', '--allow-cidr', '127.0.0.0/8', *OWN]
+    harness.crawlctl(*nameless, *first, cwd=stage.dir)
+    done = harness.crawlctl(*nameless, *second, cwd=stage.dir, check=False)
+    assert done.returncode == 6 and 'nothing was fetched' in done.stderr and '--name' in done.stderr, done.stderr
+    assert 'is done already' in harness.crawlctl(*nameless, cwd=stage.dir).stderr
+    harness.crawlctl(*nameless, '--name', 'other', *second, cwd=stage.dir)
+    assert os.path.exists(stage.path('crawl-other/jobs/other/results.jsonl'))
+
+
+def test_run_says_why_and_what_helps(stage):
+    done = harness.crawlctl('run', *OWN, '--out', stage.path('why'), 'http://127.0.0.1:9/', 'https://127.0.0.1:9/', 'no url')
+    assert 'https://127.0.0.1:9/ and 1 more do not begin with http://' in done.stderr, done.stderr
+    for reason in ('contact', 'scheme', 'bad_url'):
+        assert f'1 {reason}: ' in done.stdout, done.stdout
+    assert '--contact' in done.stderr and 'https is not built' in done.stderr, done.stderr
+
+
+def test_a_file_in_place_of_a_url_is_refused_before_anything_begins(stage):
+    urls_file, out = stage.write('urls.txt', 'http://a/\n'), stage.path('not-made')
+    done = harness.crawlctl('run', *OWN, '--out', out, urls_file, check=False)
+    assert done.returncode == 2 and f'-i {urls_file}' in done.stderr, done.stderr
+    done = harness.crawlctl('run', *OWN, '--out', out, '-i', urls_file + '.missing', check=False)
+    assert done.returncode == 4 and 'No such file' in done.stderr, done.stderr
+    assert not os.path.exists(out)
+
+
 def test_run_crawls_and_leaves_rows(stage):
     origin = stage.origin()
     done = run(stage, *urls(origin, 30))

@@ -333,7 +333,8 @@ START_TEST(robots_obey_is_refused_with_the_way_out)
     struct spec_error e;
     ck_assert_int_eq(parse("{\"pace\": {\"preset\": \"polite\"}}", &s, &e), -EINVAL);
     ck_assert_str_eq(e.message, "pace.robots: obey is not built yet");
-    ck_assert_str_eq(e.hint, "say robots: ignore (or --robots ignore) for servers that allow it");
+    ck_assert_str_eq(e.hint, "say robots: ignore (or --robots ignore) for servers that allow it; "
+                             "--pace own and probe do");
 }
 END_TEST
 
