@@ -112,6 +112,9 @@ void fetch_go_on(struct fetch *f);
 bool fetch_may_read(const struct fetch *f);
 bool fetch_may_store(const struct fetch *f);
 
+/* The connection is this fetch's: whatever it waits for wakes it. */
+void fetch_take_conn(struct fetch *f, struct conn *c);
+
 /* Hands the connection back, to be used again or not. */
 void fetch_let_conn(struct fetch *f, bool keep);
 

@@ -19,7 +19,7 @@ struct job {
     struct list link; /* by number */
     uint32_t number;
     uint32_t lease_count;
-    bool gone;    /* no lease will come any more: freed with its last one */
+    bool gone; /* no lease will come any more: freed with its last one */
     struct job_spec spec;
     struct job_limits limits;
     struct request request;       /* all but target, host and credentials; borrows from spec */

@@ -264,6 +264,18 @@ int fetch_request(const struct fetch *f, struct buf *out)
     return request_build(&r, out);
 }
 
+static void conn_ready(struct conn *c)
+{
+    machine_drive(c->owner);
+}
+
+void fetch_take_conn(struct fetch *f, struct conn *c)
+{
+    f->conn = c;
+    c->owner = f;
+    c->ready = conn_ready;
+}
+
 void fetch_let_conn(struct fetch *f, bool keep)
 {
     struct machine *m = f->machine;

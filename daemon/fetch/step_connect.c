@@ -12,11 +12,6 @@
 
 #define ADDRESSES_TRIED_MAX 4
 
-static void conn_ready(struct conn *c)
-{
-    machine_drive(c->owner);
-}
-
 static enum reason reason_of(int err)
 {
     return err == -ECONNREFUSED ? REASON_CONNECT_REFUSED
@@ -48,12 +43,12 @@ static int begin_connect(struct fetch *f)
     struct machine *m = f->machine;
     struct pool_origin o = {
         .origin = f->origin, .host = f->host, .port = f->port, .limited = f->limited};
-    int err = pool_open(&m->pool, &o, &f->peer, &f->conn);
+    struct conn *c;
+    int err = pool_open(&m->pool, &o, &f->peer, &c);
     if (err)
         return err;
     m->stats->value[STAT_CONNECTS]++;
-    f->conn->owner = f;
-    f->conn->ready = conn_ready;
+    fetch_take_conn(f, c);
     fetch_progress(f, f->job->limits.connect_ns / addresses_count(f));
     return 0;
 }

@@ -1,26 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* RESOLVE. A kept connection needs no address: the fetch goes straight to SEND on it. A host's limit
- * counts its connections to all ports; where only a kept one was granted and they lead to other
- * ports, they are closed, so that the next grant can open one. */
+/* RESOLVE. A kept connection needs no address: the fetch goes straight to SEND on it. A host's
+ * limit counts its connections to all ports; where only a kept one was granted and they lead to
+ * other ports, they are closed, so that the next grant can open one. */
 #include "daemon/fetch/machine.h"
 
 #include "common/clock.h"
-
-static void conn_ready(struct conn *c)
-{
-    machine_drive(c->owner);
-}
 
 static bool take_kept(struct fetch *f)
 {
     struct machine *m = f->machine;
     if (f->grant == GRANT_OPEN || f->fresh)
         return false;
-    f->conn = pool_take(&m->pool, f->origin);
-    if (!f->conn)
+    struct conn *c = pool_take(&m->pool, f->origin);
+    if (!c)
         return false;
-    f->conn->owner = f;
-    f->conn->ready = conn_ready;
+    fetch_take_conn(f, c);
     f->counted = true;
     f->peer = f->conn->peer;
     m->stats->value[STAT_REUSED]++;

@@ -122,9 +122,9 @@ struct conn *pool_take(struct pool *p, uint64_t origin)
 /* A limited host's connection would linger and hold its descriptor: that is not waited for. */
 static bool pool_evict(struct pool *p)
 {
-    struct list *oldest = !list_empty(&p->lone) ? &p->lone
-                          : !list_empty(&p->idle)    ? &p->idle
-                                                     : &p->lingering;
+    struct list *oldest = !list_empty(&p->lone)   ? &p->lone
+                          : !list_empty(&p->idle) ? &p->idle
+                                                  : &p->lingering;
     if (list_empty(oldest))
         return false;
     struct conn *c = list_of(oldest->next, struct conn, link);
@@ -192,13 +192,16 @@ void pool_sweep(struct pool *p, int64_t now_ns)
         pool_close(p, c);
 }
 
+static void close_all(struct pool *p, struct list *conns)
+{
+    while (!list_empty(conns))
+        pool_close(p, list_of(conns->next, struct conn, link));
+}
+
 void pool_done(struct pool *p)
 {
-    while (!list_empty(&p->idle))
-        pool_close(p, list_of(p->idle.next, struct conn, link));
-    while (!list_empty(&p->lone))
-        pool_close(p, list_of(p->lone.next, struct conn, link));
-    while (!list_empty(&p->lingering))
-        pool_close(p, list_of(p->lingering.next, struct conn, link));
+    close_all(p, &p->idle);
+    close_all(p, &p->lone);
+    close_all(p, &p->lingering);
     slab_done(&p->conns);
 }

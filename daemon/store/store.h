@@ -82,7 +82,7 @@ struct store *store_new(struct ev_loop *loop, const struct store_ops *ops, void 
 /* Writes what was put and can be written; calls back nothing any more. */
 void store_free(struct store *s);
 
-/* Before the job's first file or capture. A second time: takes the new values for files to come. */
+/* Before the job's first file or capture; a second time it changes nothing. */
 void store_job(struct store *s, const struct store_job *job);
 
 /* The job's files are left; captures that wait for a file get -ECANCELED. */

@@ -56,8 +56,7 @@ void job_dispose(struct job *j)
 {
     if (!j)
         return;
-    while (!list_empty(&j->leases))
-        leases_forget(j);
+    leases_forget(j);
     hosts_forget(&j->s->hosts, &j->source, SIZE_MAX);
     ev_timer_stop(j->s->loop, &j->timer);
     ledger_free(j->ledger);
@@ -180,6 +179,7 @@ static bool limit_reached(const struct job *j)
 
 void job_tick(struct job *j)
 {
+    job_files_tick(j);
     bool clogged = j->ledger && ledger_counts(j->ledger).pending_bytes > PENDING_MAX_BYTES;
     if (clogged == j->clogged)
         return;

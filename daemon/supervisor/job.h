@@ -153,7 +153,7 @@ void job_pause(struct job *j, enum job_hold hold);
 void job_resume(struct job *j);
 void job_cancel(struct job *j);
 
-/* Once a second: does the disk keep up? */
+/* Once a second: does the disk keep up, has each worker its file? */
 void job_tick(struct job *j);
 
 /* Recomputes whether it may be leased from, whether it is idle or done. After every change. */
@@ -203,6 +203,9 @@ void job_file_left(struct job *j, uint32_t file);
 void job_file_grew(struct job *j, int slot, uint32_t file, uint64_t end_bytes);
 void job_file_failed(struct job *j, int slot, uint32_t file);
 void job_leave_files(struct job *j);
+
+/* Once a second: a file that could not be made or passed on is asked for again. */
+void job_files_tick(struct job *j);
 
 /* ---- limits (job_recount.c) ---- */
 

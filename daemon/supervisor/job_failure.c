@@ -51,6 +51,7 @@ void job_failed(struct job *j, int err, const char *what)
     retries_done(&j->retries);
     queue_done(&j->ends);
     job_slices_run(j);
+    supervisor_kick(s);
 }
 
 void job_revoked(struct job *j, int slot)

@@ -113,6 +113,15 @@ void job_file_failed(struct job *j, int slot, uint32_t file)
         want_file(j, slot);
 }
 
+void job_files_tick(struct job *j)
+{
+    for (int slot = 0; slot < j->s->crew.count && j->leases_fetch_count; slot++) {
+        const struct worker *w = &j->s->crew.workers[slot];
+        if (j->at[slot].told && !j->at[slot].file && worker_alive(w) && w->held_count)
+            want_file(j, slot);
+    }
+}
+
 void job_leave_files(struct job *j)
 {
     for (int slot = 0; slot < j->s->crew.count; slot++) {

@@ -18,7 +18,7 @@
 
 extern char **environ;
 
-/* The same descriptor at a number that no inherited one overwrites. */
+/* The same descriptor at a number that no inherited one overwrites; -1 if there is none free. */
 static int lift(int fd)
 {
     int high = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_SAFE_FD);
@@ -40,6 +40,10 @@ struct stats_block *spawn_stats(int *ret_fd)
         abort();
     }
     *ret_fd = lift(fd);
+    if (*ret_fd < 0) {
+        log_crit("no descriptor for a stats block: %m");
+        abort();
+    }
     return p;
 }
 
@@ -83,9 +87,12 @@ int spawn_worker(struct worker *w, int lock_fd)
     fcntl(log_pipe[0], F_SETFL, O_NONBLOCK);
     sockets[1] = lift(sockets[1]);
     log_pipe[1] = lift(log_pipe[1]);
-    int r = exec_worker(w, sockets[1], log_pipe[1], lock_fd);
-    close(sockets[1]);
-    close(log_pipe[1]);
+    bool lifted = sockets[1] >= 0 && log_pipe[1] >= 0;
+    int r = lifted ? exec_worker(w, sockets[1], log_pipe[1], lock_fd) : -EMFILE;
+    if (sockets[1] >= 0)
+        close(sockets[1]);
+    if (log_pipe[1] >= 0)
+        close(log_pipe[1]);
     if (r < 0) {
         w->pid = 0;
         close(sockets[0]);

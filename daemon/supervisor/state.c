@@ -179,6 +179,8 @@ static void load_run(struct disk_op *op)
     struct buf path = {0};
     buf_addf(&path, "%s/jobs", l->s->options->state_dir);
     DIR *d = opendir(buf_str(&path));
+    if (!d)
+        log_err("cannot read path=%s: %m; its jobs are not known", buf_str(&path));
     for (struct dirent *e; d && (e = readdir(d));) {
         if (e->d_name[0] == '.' || strstr(e->d_name, STATE_KEPT))
             continue;

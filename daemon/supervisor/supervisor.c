@@ -207,8 +207,9 @@ static void tell_ready(struct supervisor *s)
 
 void supervisor_worker_ready(struct supervisor *s)
 {
-    if (!s->worker_seen && s->crew.workers[0].slots)
-        log_notice("each worker holds fetches=%u", crew_roomiest(s)->slots);
+    const struct worker *w = crew_roomiest(s);
+    if (!s->worker_seen && w)
+        log_notice("each worker holds fetches=%u", w->slots);
     s->worker_seen = true;
     tell_ready(s);
 }

@@ -11,6 +11,8 @@
 
 #define LINES_PER_SECOND 1000
 #define LINE_MAX_BYTES   3800 /* a longer line is logged in pieces */
+#define READ_BYTES       16384
+#define READS_MAX        64 /* of one turn: all that the largest pipe holds */
 
 static void put_line(struct worker *w, const char *text, size_t n)
 {
@@ -44,8 +46,8 @@ static void put_lines(struct worker *w)
 
 int wlog_read(struct worker *w)
 {
-    for (;;) {
-        ssize_t n = read(w->log.fd, buf_reserve(&w->log_text, 16384), 16384);
+    for (int i = 0; i < READS_MAX; i++) {
+        ssize_t n = read(w->log.fd, buf_reserve(&w->log_text, READ_BYTES), READ_BYTES);
         if (n == 0)
             return 1;
         if (n < 0)
@@ -53,6 +55,7 @@ int wlog_read(struct worker *w)
         buf_grew(&w->log_text, (size_t)n);
         put_lines(w);
     }
+    return 0;
 }
 
 void wlog_end(struct worker *w)

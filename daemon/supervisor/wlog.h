@@ -5,7 +5,7 @@
 
 #include "daemon/supervisor/crew.h"
 
-/* Reads what there is. 0, or 1 at the end of the pipe. */
+/* Reads what there is, at most 1 MiB. 0, or 1 at the end of the pipe. */
 int wlog_read(struct worker *w);
 
 /* Reads to the end after the death, logs a last line without newline, closes the pipe. */

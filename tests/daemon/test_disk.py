@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A disk that is full, or fails: the job says so, is read again from disk and goes on; nothing is lost or doubled."""
 import os
+import resource
 import shutil
 import subprocess
 import threading
@@ -12,6 +13,24 @@ LIMIT_S = 180
 OWN = {'preset': 'own', 'in_flight': 20}
 SETTINGS = {'workers': 2, 'commit_interval': '20ms', 'disk_reserve': 0}
 MIB = 1 << 20
+
+
+def test_a_worker_gets_its_file_when_there_are_descriptors_again(stage):
+    origin, daemon = stage.origin(), stage.crawld(settings={**SETTINGS, 'workers': 1})
+    job = daemon.submit({'seeds': [origin.url(f'/{n}') for n in range(5)], 'pace': OWN}, paused=True)
+    pid = daemon.process.popen.pid
+    taken = {int(fd) for fd in os.listdir(f'/proc/{pid}/fd')}
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (next(fd for fd in range(soft) if fd not in taken), hard))
+    try:
+        daemon.call('job.resume', job=job)
+    except harness.Refused as refused:
+        assert refused.code == 'storage', refused  # job.json cannot be written either
+    harness.wait_until(lambda: len(origin.ledger().requests) >= 5, 'all have been asked for')
+    assert daemon.show(job)['counts']['stored'] == 0
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+    daemon.wait_done(job)
+    assert len(daemon.check_pages(job)) == 5
 
 
 def small_disk(stage, size):
