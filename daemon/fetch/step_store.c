@@ -29,7 +29,6 @@ static void put(struct fetch *f)
     c->has_payload = true;
     struct sha1 sum = a->sha1;
     sha1_final(&sum, c->payload_sha1);
-    c->page = true;
     c->done = capture_done;
     fetch_request(f, &c->request);
     f->at_store = true;

@@ -120,19 +120,13 @@ static void capture_records(struct batch *b, const struct warc_id *info, bool gz
     batch_record_end(b, gzip);
 }
 
-void batch_add_empty(struct batch *b, struct store_file *f, struct capture *c)
-{
-    c->made_bytes = 0;
-    list_add_tail(&f->made, &c->link.list);
-    if (list_empty(&f->in_batch))
-        list_add_tail(&b->files, &f->in_batch);
-}
-
 void batch_add(struct batch *b, struct store_file *f, const struct store_job *job,
                struct capture *c)
 {
     size_t at = buf_len(&b->out);
-    batch_add_empty(b, f, c);
+    list_add_tail(&f->made, &c->link.list);
+    if (list_empty(&f->in_batch))
+        list_add_tail(&b->files, &f->in_batch);
     if (!f->begun)
         file_begin(b, f, job);
     c->offset = f->made_end + (buf_len(&b->out) - at);
@@ -171,8 +165,6 @@ static void file_write_made(struct batch *b, struct store_file *f)
     {
         const struct capture *c = list_of(it, struct capture, link.list);
         char *from = buf_data(&b->out) + c->made_at;
-        if (!c->made_bytes)
-            continue;
         if (count && (char *)pieces[count - 1].iov_base + pieces[count - 1].iov_len == from) {
             pieces[count - 1].iov_len += c->made_bytes;
             continue;
@@ -194,7 +186,7 @@ void batch_write(struct batch *b, struct list *out)
         list_each_safe(it, next, &f->made)
         {
             struct capture *c = list_of(it, struct capture, link.list);
-            if (c->made_bytes && c->end > f->written_end)
+            if (c->end > f->written_end)
                 c->err = f->err;
             list_del(it);
             list_add_tail(out, it);

@@ -26,7 +26,7 @@ struct store_file {
     bool begun;           /* has its warcinfo record */
     bool tell_left;
     struct warc_id info;
-    struct list made; /* captures, in order; some without a record */
+    struct list made; /* captures, in order */
     struct list in_batch;
 };
 
@@ -45,9 +45,6 @@ void batch_done(struct batch *b);
  * `job` and `f`. Sets the capture's file, offset, end and length. */
 void batch_add(struct batch *b, struct store_file *f, const struct store_job *job,
                struct capture *c);
-
-/* The capture has no record but keeps its place behind those of the file. */
-void batch_add_empty(struct batch *b, struct store_file *f, struct capture *c);
 
 /* Writes what was made, to all files; moves all captures to `out`, with `err` where they are not
  * wholly written. A file whose write failed has `err` then. */

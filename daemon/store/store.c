@@ -2,8 +2,8 @@
 /* Loop and thread share nothing but links that travel: captures, files, and orders. What is put
  * first comes first, so each needs no look at the others:
  *
- *     loop: store_put, store_file, store_revoke ... ─▶ queue ─▶ thread: job's file, its records
- *           done, left, then                        ◀─ queue ◀─ after each write
+ *     loop: store_put, store_file, store_revoke ... ─▶ relay ─▶ thread: job's file, its records
+ *           done, left, then                        ◀─ relay ◀─ after each write
  *
  * A job's state is found by the loop and travels with the link; `file` and `waiting` in it are the
  * thread's. A revoke moves the job's epoch on; what carries an older one is void wherever it is. */
@@ -16,7 +16,7 @@
 
 #include "common/xalloc.h"
 #include "daemon/store/files.h"
-#include "daemon/store/queue.h"
+#include "daemon/store/relay.h"
 
 enum kind { KIND_CAPTURE, KIND_FILE, KIND_REVOKE, KIND_GONE, KIND_COUNT };
 
@@ -25,7 +25,6 @@ struct store_job_state {
     struct list link;        /* in the store's jobs; the last one used first */
     struct store_job about;  /* strings owned */
     _Atomic uint32_t epoch;  /* revokes so far */
-    uint32_t under_way;      /* the loop's: captures at the thread */
     struct store_file *file; /* the thread's */
     struct list waiting;     /* the thread's: captures without a file */
 };
@@ -38,12 +37,11 @@ struct revoke {
 };
 
 struct store {
-    struct queue queue;
+    struct relay relay;
     const struct store_ops *ops;
     void *owner;
     volatile uint64_t *blame;
     struct list jobs;
-    struct list ready;             /* captures done without the thread */
     struct store_job_state nobody; /* of captures for unknown jobs: always void */
     uint64_t queued_bytes;
     struct batch batch; /* the thread's, as is */
@@ -55,7 +53,7 @@ struct store {
 static void thread_write(struct store *s)
 {
     batch_write(&s->batch, &s->out);
-    queue_answer(&s->queue, &s->out);
+    relay_answer(&s->relay, &s->out);
 }
 
 /* The job moves away from its file: what was made for it is written or void by now. */
@@ -69,17 +67,6 @@ static void thread_leave(struct store *s, struct store_job_state *j, bool tell)
     f->tell_left = tell && !f->err;
     j->file = NULL;
     list_add_tail(&s->out, &f->link.list);
-}
-
-/* No record is made of it. */
-static void thread_pass(struct store *s, struct store_job_state *j, struct capture *c)
-{
-    if (j->file)
-        batch_add_empty(&s->batch, j->file, c);
-    else if (!list_empty(&j->waiting))
-        list_add_tail(&j->waiting, &c->link.list);
-    else
-        list_add_tail(&s->out, &c->link.list);
 }
 
 /* A file whose write failed is finished with; its captures tell. */
@@ -96,9 +83,7 @@ static void thread_capture(struct store *s, struct store_link *link)
     thread_drop_failed(s, j);
     if (c->epoch != atomic_load_explicit(&j->epoch, memory_order_relaxed)) {
         c->err = -ECANCELED;
-        thread_pass(s, j, c);
-    } else if (!c->page) {
-        thread_pass(s, j, c);
+        list_add_tail(&s->out, &c->link.list);
     } else if (!j->file) {
         list_add_tail(&j->waiting, &c->link.list);
     } else {
@@ -171,7 +156,7 @@ static void *thread_run(void *arg)
     };
     struct store *s = arg;
     struct list in;
-    while (queue_take(&s->queue, &in)) {
+    while (relay_take(&s->relay, &in)) {
         while (!list_empty(&in)) {
             struct store_link *link = list_of(in.next, struct store_link, list);
             list_del(&link->list);
@@ -210,19 +195,13 @@ static void job_free(struct store_job_state *j)
     free(j);
 }
 
-static void capture_done(struct store *s, struct capture *c)
+static void back_capture(struct store *s, struct store_link *link)
 {
+    struct capture *c = list_of(link, struct capture, link);
     if (c->epoch != atomic_load_explicit(&c->state->epoch, memory_order_relaxed))
         c->err = -ECANCELED;
     s->queued_bytes -= c->queued_bytes;
     c->done(c);
-}
-
-static void back_capture(struct store *s, struct store_link *link)
-{
-    struct capture *c = list_of(link, struct capture, link);
-    c->state->under_way--;
-    capture_done(s, c);
 }
 
 static void back_file(struct store *s, struct store_link *link)
@@ -245,7 +224,7 @@ static void back_gone(struct store *s, struct store_link *link)
     job_free(list_of(link, struct store_job_state, gone));
 }
 
-static void store_answered(struct queue *q)
+static void store_answered(struct relay *q)
 {
     static void (*const handle[KIND_COUNT])(struct store *, struct store_link *) = {
         [KIND_CAPTURE] = back_capture,
@@ -253,14 +232,9 @@ static void store_answered(struct queue *q)
         [KIND_REVOKE] = back_revoke,
         [KIND_GONE] = back_gone,
     };
-    struct store *s = list_of(q, struct store, queue);
+    struct store *s = list_of(q, struct store, relay);
     struct list back;
-    while (!list_empty(&s->ready)) {
-        struct capture *c = list_of(s->ready.next, struct capture, link.list);
-        list_del(&c->link.list);
-        capture_done(s, c);
-    }
-    queue_answers(q, &back);
+    relay_answers(q, &back);
     while (!list_empty(&back)) {
         struct store_link *link = list_of(back.next, struct store_link, list);
         list_del(&link->list);
@@ -276,12 +250,11 @@ struct store *store_new(struct ev_loop *loop, const struct store_ops *ops, void 
     s->owner = owner;
     s->blame = blame;
     list_init(&s->jobs);
-    list_init(&s->ready);
     list_init(&s->out);
     list_init(&s->nobody.waiting);
     s->nobody.epoch = 1;
     batch_init(&s->batch);
-    queue_init(&s->queue, loop, thread_run, s, store_answered);
+    relay_init(&s->relay, loop, thread_run, s, store_answered);
     return s;
 }
 
@@ -301,7 +274,7 @@ void store_free(struct store *s)
     if (!s)
         return;
     struct list back;
-    queue_stop(&s->queue, &back);
+    relay_stop(&s->relay, &back);
     list_each_safe(it, next, &back) store_free_answer(list_of(it, struct store_link, list));
     list_each_safe(it, next, &s->jobs)
     {
@@ -342,7 +315,7 @@ void store_job_gone(struct store *s, uint32_t job)
     if (!j)
         return;
     list_del(&j->link);
-    queue_put(&s->queue, &j->gone.list);
+    relay_put(&s->relay, &j->gone.list);
 }
 
 void store_file(struct store *s, uint32_t job, uint32_t file, const char *name, int take_fd)
@@ -362,7 +335,7 @@ void store_file(struct store *s, uint32_t job, uint32_t file, const char *name, 
     f->name = xstrdup(name);
     list_init(&f->made);
     list_init(&f->in_batch);
-    queue_put(&s->queue, &f->link.list);
+    relay_put(&s->relay, &f->link.list);
 }
 
 void store_put(struct store *s, struct capture *c)
@@ -377,13 +350,7 @@ void store_put(struct store *s, struct capture *c)
     c->err = 0;
     c->queued_bytes = sizeof *c + buf_len(&c->request) + buf_len(&c->response);
     s->queued_bytes += c->queued_bytes;
-    if (!c->page && !c->state->under_way) {
-        list_add_tail(&s->ready, &c->link.list);
-        queue_poke(&s->queue);
-    } else {
-        c->state->under_way++;
-        queue_put(&s->queue, &c->link.list);
-    }
+    relay_put(&s->relay, &c->link.list);
 }
 
 void store_revoke(struct store *s, uint32_t job, void (*then)(void *owner, uint32_t job))
@@ -396,7 +363,7 @@ void store_revoke(struct store *s, uint32_t job, void (*then)(void *owner, uint3
     r->then = then;
     if (j)
         j->epoch++;
-    queue_put(&s->queue, &r->link.list);
+    relay_put(&s->relay, &r->link.list);
 }
 
 uint64_t store_queued_bytes(const struct store *s)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Turns finished exchanges into WARC records and appends them to the job's current file, on a
  * thread of its own. Captures of one job are written in the order they are put; `done` is called
- * on the loop, in that order, never from within store_put().
+ * on the loop, in that order (but for those that were revoked), never from within store_put().
  *
  * A file comes from the supervisor with store_file(). Captures put after it go there; when those
  * before it are written, `left` is told for the old one. Captures of a job that has no file wait.
@@ -45,7 +45,6 @@ struct capture {
                                  before it: readers take the first head for the answer's */
     uint8_t payload_sha1[20]; /* of the body, transfer coding removed; of what is stored */
     bool has_payload;         /* payload_sha1 is set */
-    bool page;                /* false: write no record (dropped, format none), only keep order */
     const char *truncated;    /* NULL, "length", "time" or "disconnect" */
 
     uint32_t file;         /* out: 0 if no record was written */

@@ -103,7 +103,7 @@ static void capture_make(struct capture *c, int i, const struct body *body)
     c->url = url[i];
     c->ip = "93.184.216.34";
     c->wall_ns = INT64_C(1763636717123000000);
-    c->job = c->page = c->has_payload = 1;
+    c->job = c->has_payload = 1;
     c->lease = (uint64_t)i + 1;
     c->done = on_done;
     list_add_tail(&idle, &c->link.list);

@@ -108,7 +108,7 @@ static void file(uint32_t job_id, uint32_t file_id)
     store_file(t.store, job_id, file_id, name, fd);
 }
 
-static void put_sized(uint32_t job_id, uint64_t lease, bool page, size_t body)
+static void put_sized(uint32_t job_id, uint64_t lease, size_t body)
 {
     struct capture *c = xcalloc(1, sizeof *c);
     c->job = job_id;
@@ -117,7 +117,6 @@ static void put_sized(uint32_t job_id, uint64_t lease, bool page, size_t body)
     c->url_len = 19;
     c->ip = "192.0.2.1";
     c->wall_ns = INT64_C(1763636717123000000);
-    c->page = page;
     c->done = on_done;
     buf_adds(&c->request, "GET / HTTP/1.1\r\nHost: example.com\r\n\r\n");
     buf_addf(&c->response, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", body);
@@ -130,7 +129,7 @@ static void put_sized(uint32_t job_id, uint64_t lease, bool page, size_t body)
 
 static void put(uint32_t job_id, uint64_t lease)
 {
-    put_sized(job_id, lease, true, 100);
+    put_sized(job_id, lease, 100);
 }
 
 /* Runs the loop until so many captures are done. */
@@ -189,7 +188,7 @@ START_TEST(captures_are_written_and_done_in_the_order_they_were_put)
     job(1, false);
     file(1, 7);
     for (uint64_t i = 0; i < 2000; i++) {
-        put_sized(1, i, true, i % 700);
+        put_sized(1, i, i % 700);
         if (i % 37 == 0)
             turn();
     }
@@ -270,7 +269,7 @@ START_TEST(captures_wait_for_a_file)
     start();
     job(1, false);
     put(1, 1);
-    put_sized(1, 2, false, 10);
+    put(1, 2);
     put(1, 3);
     turn();
     usleep(20000);
@@ -281,30 +280,7 @@ START_TEST(captures_wait_for_a_file)
     run_until(3);
     for (int i = 0; i < 3; i++)
         ck_assert_uint_eq(t.seen[i].lease, (uint64_t)i + 1);
-    ck_assert_uint_eq(t.seen[1].file, 0);
-    ck_assert_int_eq(check_plain(9), 2);
-    stop();
-}
-END_TEST
-
-START_TEST(what_is_no_page_needs_no_file_but_keeps_its_place)
-{
-    start();
-    job(1, false);
-    put_sized(1, 1, false, 10);
-    ck_assert_int_eq(t.count, 0);
-    run_until(1);
-    ck_assert_uint_eq(t.seen[0].file, 0);
-    file(1, 4);
-    put(1, 2);
-    put_sized(1, 3, false, 10);
-    put(1, 4);
-    run_until(4);
-    for (int i = 0; i < 4; i++) {
-        ck_assert_uint_eq(t.seen[i].lease, (uint64_t)i + 1);
-        ck_assert_int_eq(t.seen[i].err, 0);
-    }
-    ck_assert_int_eq(check_plain(4), 2);
+    ck_assert_int_eq(check_plain(9), 3);
     stop();
 }
 END_TEST
@@ -382,7 +358,7 @@ START_TEST(revoke_voids_what_was_put_before_and_nothing_after)
     file(1, 1);
     file(2, 2);
     for (uint64_t i = 0; i < 500; i++) {
-        put_sized(1, i, true, 20000);
+        put_sized(1, i, 20000);
         if (i % 50 == 0) {
             put(2, 10000 + i);
             turn();
@@ -458,7 +434,6 @@ START_TEST(can_be_freed_while_busy)
     file(1, 1);
     for (int i = 0; i < 200; i++) {
         many[i] = (struct capture){.job = 1 + (uint32_t)i % 2, .url = "http://a/", .url_len = 9};
-        many[i].page = true;
         many[i].done = on_done_of_array;
         store_put(t.store, &many[i]);
         if (i == 100)
@@ -475,7 +450,6 @@ UNIT_TESTS("store", captures_are_written_and_done_in_the_order_they_were_put,
            jobs_that_take_turns_keep_to_their_files,
            an_unused_file_stays_empty_and_is_left_for_the_next,
            the_old_file_is_left_after_all_its_captures_are_done, captures_wait_for_a_file,
-           what_is_no_page_needs_no_file_but_keeps_its_place,
            a_full_disk_fails_what_does_not_fit_and_ends_the_file,
            a_failed_file_is_not_left_and_later_captures_wait_for_the_next,
            revoke_voids_what_was_put_before_and_nothing_after,
