@@ -25,6 +25,7 @@ static const struct column status_lines[] = {
     {"dropped", "counts.dropped", COLUMN_COUNT},
     {"failed", "counts.failed", COLUMN_COUNT},
     {"excluded", "counts.excluded", COLUMN_COUNT},
+    {"pages/s", "pages_per_s", COLUMN_COUNT},
     {"files", "state_dir", COLUMN_TEXT},
     {0},
 };
@@ -80,7 +81,7 @@ static const struct column worker_columns[] = {
     {"NAME", "name", COLUMN_TEXT},
     {"PID", "pid", COLUMN_NUMBER},
     {"STATE", "state", COLUMN_TEXT},
-    {"STARTED", "started", COLUMN_TEXT},
+    {"STARTED", "started", COLUMN_TEXT, true},
     {"RESTARTS", "restarts", COLUMN_COUNT},
     {"IN FLIGHT", "in_flight", COLUMN_COUNT},
     {"MEMORY", "rss_bytes", COLUMN_BYTES},

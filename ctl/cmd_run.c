@@ -132,7 +132,7 @@ static int add_again(struct crawl *c, struct client *client, bool cut)
     int r = upload_again(&upload, c->flags, c->spec, cut);
     say_line(NULL);
     if (!r && upload.refused)
-        say_note("the job has taken its URLs; others want another --out");
+        say_note("the job has taken its URLs already; others need another --out");
     else if (!r)
         upload_tell(&upload);
     return r;
@@ -150,6 +150,16 @@ static int ended_already(const struct crawl *c, const char *state)
     return 0;
 }
 
+static void tell_going_on(const struct crawl *c, const struct progress_counts *counts)
+{
+    struct buf b = {0};
+    text_count(&b, c->finished_before);
+    buf_adds(&b, " of ");
+    text_count(&b, counts->accepted);
+    say_note("going on with %s in %s: %s URLs are finished", c->name, c->out, buf_str(&b));
+    buf_done(&b);
+}
+
 static int go_on(struct crawl *c, struct client *client, const json_t *job)
 {
     const char *state = jsonp_text(job, "state");
@@ -159,8 +169,7 @@ static int go_on(struct crawl *c, struct client *client, const json_t *job)
     if (!strcmp(state, "done") || !strcmp(state, "cancelled") || !strcmp(state, "damaged")) {
         return ended_already(c, state);
     }
-    say_note("going on with %s in %s: %lld of %lld URLs are finished", c->name, c->out,
-             (long long)c->finished_before, (long long)counts.accepted);
+    tell_going_on(c, &counts);
     bool paused = !strcmp(state, "paused");
     bool cut = paused && !strcmp(jsonp_text(job, "why"), "input_cut");
     int r = add_again(c, client, cut);
@@ -186,12 +195,26 @@ static int begin(struct crawl *c, struct client *client)
 
 static void print_counts(const struct progress_counts *n)
 {
-    printf("       %lld stored, %lld dropped, %lld failed, %lld excluded", (long long)n->stored,
-           (long long)n->dropped, (long long)n->failed, (long long)n->excluded);
+    const struct {
+        int64_t count;
+        const char *what;
+    } parts[] = {{n->stored, " stored, "},
+                 {n->dropped, " dropped, "},
+                 {n->failed, " failed, "},
+                 {n->excluded, " excluded"}};
+    struct buf b = {0};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        text_count(&b, parts[i].count);
+        buf_adds(&b, parts[i].what);
+    }
     int64_t open = n->accepted - progress_finished(n);
-    if (open)
-        printf(", %lld not finished", (long long)open);
-    putchar('\n');
+    if (open) {
+        buf_adds(&b, ", ");
+        text_count(&b, open);
+        buf_adds(&b, " not finished");
+    }
+    printf("       %s\n", buf_str(&b));
+    buf_done(&b);
 }
 
 static void summarize(const struct crawl *c, const json_t *job)
@@ -201,8 +224,11 @@ static void summarize(const struct crawl *c, const json_t *job)
     double seconds = (double)(clock_mono_ns() - c->begun_ns) / 1e9;
     double rate = (double)(progress_finished(&n) - c->finished_before) / seconds;
     const char *dir = jsonp_text(job, "dir");
-    printf("%s: %s, %lld URL%s in %.1f s, %.1f pages/s\n", c->name, jsonp_text(job, "state"),
-           (long long)progress_finished(&n), progress_finished(&n) == 1 ? "" : "s", seconds, rate);
+    struct buf count = {0};
+    text_count(&count, progress_finished(&n));
+    printf("%s: %s, %s URL%s in %.1f s, %.1f pages/s\n", c->name, jsonp_text(job, "state"),
+           buf_str(&count), progress_finished(&n) == 1 ? "" : "s", seconds, rate);
+    buf_done(&count);
     print_counts(&n);
     printf("rows   %s/results.jsonl\n", dir);
     struct stat s;

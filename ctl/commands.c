@@ -6,6 +6,7 @@
 
 #include "common/suggest.h"
 #include "ctl/exits.h"
+#include "ctl/help.h"
 #include "ctl/jobflags.h"
 #include "ctl/say.h"
 
@@ -18,6 +19,10 @@ static const struct command commands[] = {
 #include "common/commands.def"
 #undef COMMAND
 };
+
+#define CTL_USAGE                                                                                  \
+    "[-s SOCKET] [-o table|wide|json|jsonl|csv] [--json] [-q] [--reply-timeout DUR] "              \
+    "[--color auto|always|never] COMMAND ..."
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
@@ -40,18 +45,24 @@ const char *command_near(const char *name)
 
 static void help_list(void)
 {
-    puts("crawlctl [-s SOCKET] [-o table|wide|json|jsonl|csv] [--json] [-q] [--reply-timeout DUR]\n"
-         "         [--color auto|always|never] COMMAND ...\n");
-    for (size_t i = 0; i < COMMAND_COUNT; i++)
+    struct buf unbuilt = {0};
+    help_text("crawlctl ", CTL_USAGE);
+    putchar('\n');
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        char head[16];
+        snprintf(head, sizeof head, "  %-9s ", commands[i].name);
         if (commands[i].run)
-            printf("  %-9s %s\n", commands[i].name, commands[i].help);
-    fputs("\nnot built yet:", stdout);
-    for (size_t i = 0; i < COMMAND_COUNT; i++)
-        if (!commands[i].run)
-            printf(" %s", commands[i].name);
-    puts("\n\nThe socket is -s, else $CRAWLCTL_SOCKET, else " CTL_SOCKET ".\n"
-         "Exit codes: 0 ok, 1 failed, 2 usage, 3 no daemon, 4 not found, 5 denied, 6 wrong state,\n"
-         "7 protocol mismatch, 124 timed out, 130 interrupted.");
+            help_text(head, commands[i].help);
+        else
+            buf_addf(&unbuilt, "%s%s", buf_len(&unbuilt) ? " " : "", commands[i].name);
+    }
+    putchar('\n');
+    help_text("not built yet: ", buf_str(&unbuilt));
+    buf_done(&unbuilt);
+    puts("\nThe socket is -s, else $CRAWLCTL_SOCKET, else " CTL_SOCKET ".");
+    help_text("Exit codes: ",
+              "0 ok, 1 failed, 2 usage, 3 no daemon, 4 not found, 5 denied, "
+              "6 wrong state, 7 protocol mismatch, 124 timed out, 130 interrupted.");
 }
 
 struct option_row {
@@ -71,7 +82,8 @@ static void option_help(const char *command)
         const struct option_row *row = &option_rows[i];
         if (strcmp(row->command, command))
             continue;
-        printf("%s  %-30s %s\n", first ? "\n" : "", row->option, row->help);
+        fputs(first ? "\n" : "", stdout);
+        help_option(row->option, row->help);
         first = false;
     }
 }
@@ -82,8 +94,13 @@ void command_help(const struct command *command)
         help_list();
         return;
     }
-    printf("crawlctl %s%s%s\n\n%s%s\n", command->name, *command->arguments ? " " : "",
-           command->arguments, command->help, command->run ? "" : " (not built yet)");
+    char head[32];
+    snprintf(head, sizeof head, "crawlctl %s ", command->name);
+    if (*command->arguments)
+        help_text(head, command->arguments);
+    else
+        printf("crawlctl %s\n", command->name);
+    printf("\n%s%s\n", command->help, command->run ? "" : " (not built yet)");
     if (command->run)
         option_help(command->name);
     if (strstr(command->arguments, "JOB FLAGS") && command->run)

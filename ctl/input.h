@@ -37,7 +37,8 @@ int input_next(struct input *in, struct line *ret_line);
 /* Valid UTF-8 without NUL? */
 bool input_is_text(const char *s, size_t n);
 
-/* A file that input_open() may read? Nothing is opened: a pipe has one reader. 0, or an exit code. */
+/* A file that input_open() may read? Nothing is opened: a pipe has one reader. 0, or an exit code.
+ */
 int input_check(const char *path);
 
 /* URLs given as arguments: the name of a file is refused, of others that will not be fetched a note

@@ -12,6 +12,7 @@
 #include "common/spec_row.h"
 #include "common/xalloc.h"
 #include "ctl/exits.h"
+#include "ctl/help.h"
 #include "ctl/input.h"
 #include "ctl/jsonp.h"
 #include "ctl/say.h"
@@ -347,24 +348,25 @@ static void help_row(const struct spec_row *row)
     add_argument(&left, row);
     buf_adds(&right, row->help);
     add_default(&right, row);
-    printf("  %-30s %s\n", buf_str(&left), buf_str(&right));
+    help_option(buf_str(&left), buf_str(&right));
     buf_done(&left);
     buf_done(&right);
 }
 
 void jobflags_help(void)
 {
-    puts(
-        "\nJob flags, their defaults in []; pace probe and own have others:\n"
-        "  --spec FILE|-                  the specification as JSON; flags, URLs and -i add to it\n"
-        "  -i, --input FILE|-             URLs, one a line\n"
-        "  --range NAME=FROM:TO[:STEP]    values of a placeholder");
+    puts("\nJob flags, their defaults in []; pace probe and own have others:");
+    help_option("--spec FILE|-", "the specification as JSON; flags, URLs and -i add to it");
+    help_option("-i, --input FILE|-", "URLs, one a line");
+    help_option("--range NAME=FROM:TO[:STEP]", "values of a placeholder");
     for (size_t i = 0; i < spec_rows_count; i++)
         if (*spec_rows[i].flag && spec_rows[i].built)
             help_row(&spec_rows[i]);
-    fputs("  not built yet:", stdout);
+    struct buf rest = {0};
+    buf_adds(&rest, "not built yet:");
     for (size_t i = 0; i < spec_rows_count; i++)
         if (*spec_rows[i].flag && !spec_rows[i].built)
-            printf(" --%s", spec_rows[i].flag);
-    putchar('\n');
+            buf_addf(&rest, " --%s", spec_rows[i].flag);
+    help_text("  ", buf_str(&rest));
+    buf_done(&rest);
 }

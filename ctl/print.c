@@ -9,6 +9,8 @@
 #include "ctl/table.h"
 #include "ctl/text.h"
 
+#define COLUMNS_MAX 32
+
 void print_json(const json_t *value, bool indented)
 {
     json_dumpf(value, stdout, JSON_ENCODE_ANY | (indented ? JSON_INDENT(2) : JSON_COMPACT));
@@ -82,27 +84,50 @@ static void print_csv(const json_t *items, const struct column *columns)
     flush(&b);
 }
 
+/* Has a text in any item? */
+static bool has_text(const json_t *items, const struct column *c)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(items, i, item)
+    {
+        const json_t *value = jsonp_at(item, c->path);
+        if (!json_is_string(value) || json_string_length(value))
+            return true;
+    }
+    return !json_array_size(items);
+}
+
+/* Which columns a table shows: not the wide ones, and none that is empty in every row. */
+static size_t choose(const json_t *items, const struct column *columns, bool wide,
+                     const struct column **ret_shown)
+{
+    size_t n = 0;
+    for (const struct column *c = columns; c->title && n < COLUMNS_MAX; c++)
+        if (wide || (!c->wide && (c->kind != COLUMN_TEXT || has_text(items, c))))
+            ret_shown[n++] = c;
+    return n;
+}
+
 static void print_table(const json_t *items, const struct column *columns, bool wide)
 {
-    size_t shown = 0, at = 0, i;
-    for (const struct column *c = columns; c->title; c++)
-        shown += wide || !c->wide;
-    struct table *t = table_new(shown);
-    for (const struct column *c = columns; c->title; c++)
-        if (wide || !c->wide) {
-            table_cell(t, c->title);
-            if (c->kind != COLUMN_TEXT)
-                table_right(t, at);
-            at++;
-        }
+    const struct column *shown[COLUMNS_MAX];
+    size_t count = choose(items, columns, wide, shown), i;
+    struct table *t = table_new(count);
+    for (size_t k = 0; k < count; k++) {
+        table_cell(t, shown[k]->title);
+        if (shown[k]->kind != COLUMN_TEXT)
+            table_right(t, k);
+    }
     json_t *item;
     struct buf cell = {0};
-    json_array_foreach(items, i, item) for (const struct column *c = columns; c->title;
-                                            c++) if (wide || !c->wide)
+    json_array_foreach(items, i, item)
     {
-        buf_clear(&cell);
-        print_value(&cell, jsonp_at(item, c->path), c->kind);
-        table_cell(t, buf_str(&cell));
+        for (size_t k = 0; k < count; k++) {
+            buf_clear(&cell);
+            print_value(&cell, jsonp_at(item, shown[k]->path), shown[k]->kind);
+            table_cell(t, buf_str(&cell));
+        }
     }
     buf_done(&cell);
     table_print(t);

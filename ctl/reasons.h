@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Why URLs were not stored, for people: the reasons since the daemon's start, most frequent first. */
+/* Why URLs were not stored, for people: the reasons since the daemon's start, most frequent first.
+ */
 #ifndef CTL_REASONS_H
 #define CTL_REASONS_H
 

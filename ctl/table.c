@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common/xalloc.h"
 #include "ctl/text.h"
@@ -52,8 +53,18 @@ void table_right(struct table *t, size_t column)
     t->right[column] = true;
 }
 
+/* One blank or two: what the terminal has room for. */
+static const char *gap(const struct table *t)
+{
+    size_t width = 2 * (t->columns - 1), room = (size_t)text_terminal_columns(STDOUT_FILENO);
+    for (size_t i = 0; i < t->columns; i++)
+        width += t->width[i];
+    return room && width > room ? " " : "  ";
+}
+
 void table_print(const struct table *t)
 {
+    const char *between = gap(t);
     for (size_t i = 0; i < t->count; i++) {
         size_t column = i % t->columns;
         bool last = column + 1 == t->columns;
@@ -62,6 +73,6 @@ void table_print(const struct table *t)
             printf("%*s%s", pad, "", t->cells[i]);
         else
             printf("%s%*s", t->cells[i], last ? 0 : pad, "");
-        fputs(last ? "\n" : "  ", stdout);
+        fputs(last ? "\n" : between, stdout);
     }
 }

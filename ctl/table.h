@@ -16,7 +16,7 @@ void table_cell(struct table *t, const char *text);
 
 void table_right(struct table *t, size_t column);
 
-/* Two blanks between columns, none at the end of lines. */
+/* Two blanks between columns, one where a terminal is too narrow for two. */
 void table_print(const struct table *t);
 
 #endif

@@ -5,6 +5,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/jsonw.h"
@@ -45,6 +48,34 @@ size_t text_fit(const char *s, int columns)
         if (!is_continuation(s[i]) && columns-- <= 0)
             break;
     return i;
+}
+
+int text_terminal_columns(int fd)
+{
+    struct winsize size;
+    if (!isatty(fd))
+        return 0;
+    return ioctl(fd, TIOCGWINSZ, &size) || size.ws_col < 20 ? 80 : size.ws_col;
+}
+
+void text_wrap(struct buf *b, const char *text, int indent, int columns)
+{
+    size_t room = columns > indent + 20 ? (size_t)(columns - indent) : SIZE_MAX;
+    for (;;) {
+        size_t fits = strlen(text);
+        if (fits > room) {
+            fits = room;
+            while (fits && text[fits] != ' ')
+                fits--;
+        }
+        if (!fits)
+            fits = strcspn(text, " ");
+        buf_add(b, text, fits);
+        text += fits + strspn(text + fits, " ");
+        if (!*text)
+            return;
+        buf_addf(b, "\n%*s", indent, "");
+    }
 }
 
 void text_count(struct buf *b, int64_t n)

@@ -16,6 +16,13 @@ size_t text_columns(const char *s);
 /* How many bytes of the text fit into so many columns. */
 size_t text_fit(const char *s, int columns);
 
+/* Columns of the terminal behind the descriptor, 0 if it is none. */
+int text_terminal_columns(int fd);
+
+/* Appends the text, broken at blanks where it would pass `columns` (0: nowhere); further lines
+ * begin with `indent` blanks. The first one is at column indent already. */
+void text_wrap(struct buf *b, const char *text, int indent, int columns);
+
 /* 1234567 as "1,234,567". */
 void text_count(struct buf *b, int64_t n);
 

@@ -110,6 +110,7 @@ static int worker_init(struct worker *w, int number)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* EFBIG is told like ENOSPC */
     signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
     if (nice(NICE) < 0)
         log_debug("nice=%d", NICE);
     w->stats =

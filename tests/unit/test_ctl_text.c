@@ -34,6 +34,23 @@ START_TEST(numbers_are_grouped_and_sizes_have_a_unit)
 }
 END_TEST
 
+START_TEST(lines_are_broken_at_blanks_and_words_never)
+{
+    struct buf b = {0};
+    text_wrap(&b, "one two three four five six seven", 4, 30);
+    EXPECT(b, "one two three four five\n    six seven");
+    text_wrap(&b, "exactly twenty-six columns twenty", 4, 30);
+    EXPECT(b, "exactly twenty-six columns\n    twenty");
+    text_wrap(&b, "http://a-word-that-is-longer-than-a-line/ and more", 4, 30);
+    EXPECT(b, "http://a-word-that-is-longer-than-a-line/\n    and more");
+    text_wrap(&b, "no terminal, no end of the line", 4, 0);
+    EXPECT(b, "no terminal, no end of the line");
+    text_wrap(&b, "", 4, 30);
+    EXPECT(b, "");
+    buf_done(&b);
+}
+END_TEST
+
 START_TEST(spans_grow_from_minutes_to_days)
 {
     struct buf b = {0};
@@ -126,5 +143,6 @@ END_TEST
 
 UNIT_TESTS("ctl_text", numbers_are_grouped_and_sizes_have_a_unit, spans_grow_from_minutes_to_days,
            control_bytes_and_broken_utf8_never_reach_the_terminal,
-           columns_count_characters_not_bytes, numbers_take_nothing_else,
-           file_names_are_safe_whatever_the_url, paths_lead_into_objects_and_arrays)
+           lines_are_broken_at_blanks_and_words_never, columns_count_characters_not_bytes,
+           numbers_take_nothing_else, file_names_are_safe_whatever_the_url,
+           paths_lead_into_objects_and_arrays)
