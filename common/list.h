@@ -29,6 +29,14 @@ static inline bool list_empty(const struct list *l)
     return l->next == l;
 }
 
+static inline size_t list_count(const struct list *head)
+{
+    size_t count = 0;
+    for (const struct list *it = head->next; it != head; it = it->next)
+        count++;
+    return count;
+}
+
 static inline void list_del(struct list *l)
 {
     l->prev->next = l->next;

@@ -164,13 +164,13 @@ static int read_all(struct compaction *k, bool copy)
 {
     struct journal_reader r;
     char why[JOURNAL_WHY_BYTES];
-    int err = journal_reader_init(&r, k->op.l->store.journal_fd, why);
+    int err = journal_reader_init(&r, k->op.l->on_disk.journal_fd, why);
     if (!err && !copy)
         k->state = state_new(&r.head, false);
     struct batch_view b;
     while (!err && (err = journal_reader_next(&r, &b)) > 0)
         err = copy ? copy_batch(k, &b) : state_apply(k->state, &b, why);
-    if (!err && r.pos != k->op.l->store.journal_bytes)
+    if (!err && r.pos != k->op.l->on_disk.journal_bytes)
         err = -EUCLEAN;
     journal_reader_done(&r);
     return err;
@@ -192,7 +192,7 @@ static int put_head(struct compaction *k)
 static int write_new(struct compaction *k)
 {
     k->written = JOURNAL_HEAD_BYTES;
-    k->first_number = k->number = k->op.l->store.number;
+    k->first_number = k->number = k->op.l->on_disk.number;
     batch_begin(&k->out);
     put_snapshot(k);
     if (k->state->flags) {
@@ -228,7 +228,7 @@ static int take_new(struct ledger *l, struct compaction *k, const char *fresh)
     char *journal = recover_path(l->dir, "frontier.log");
     int err = fs->rename(fresh, journal);
     free(journal);
-    struct store *s = &l->store;
+    struct on_disk *s = &l->on_disk;
     fs->close(s->journal_fd);
     s->journal_fd = k->fd;
     s->journal_bytes = k->written;

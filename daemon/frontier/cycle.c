@@ -84,7 +84,7 @@ static int sync_warcs(struct cycle *c)
 
 static int append_rows(struct cycle *c)
 {
-    struct store *s = &c->op.l->store;
+    struct on_disk *s = &c->op.l->on_disk;
     c->results_bytes = s->results_bytes + buf_len(&c->rows);
     if (!buf_len(&c->rows))
         return 0;
@@ -116,7 +116,7 @@ static void commit_put(struct cycle *c)
 }
 
 /* Blocks behind the end, so that a COMMIT fits on a full disk; best effort. */
-static void reserve(struct store *s)
+static void reserve(struct on_disk *s)
 {
     if (s->journal_bytes + RESERVE_BYTES <= s->reserved_to)
         return;
@@ -126,7 +126,7 @@ static void reserve(struct store *s)
 
 static int append_batch(struct cycle *c)
 {
-    struct store *s = &c->op.l->store;
+    struct on_disk *s = &c->op.l->on_disk;
     commit_put(c);
     batch_seal(&c->items, &s->head, s->number, c->item_count);
     reserve(s);

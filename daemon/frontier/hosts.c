@@ -50,7 +50,11 @@ void hop_free(struct hosts *h, struct hop *hop)
 
 static void hostq_clear(struct hosts *h, struct hostq *q)
 {
-    list_each_safe(it, next, &q->hops) hop_free(h, list_of(it, struct hop, link));
+    while (!list_empty(&q->hops)) {
+        struct hop *hop = list_of(q->hops.next, struct hop, link);
+        list_del(&hop->link);
+        hop_free(h, hop);
+    }
     queue_done(&q->entries);
 }
 

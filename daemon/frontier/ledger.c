@@ -5,7 +5,7 @@
  *                          ▲  └─▶ FAILED ◀─┘            │
  *                          └─recover──┘ └────close──────┘
  *
- * Ops run one after another on the disk thread. When one fails, store.failed keeps those behind
+ * Ops run one after another on the disk thread. When one fails, on_disk.failed keeps those behind
  * it from running; the loop hears of it in op_done() and throws away all that was pending: what
  * counts is what recovery finds on disk. */
 #include "daemon/frontier/ledger.h"
@@ -23,7 +23,7 @@
 static void op_run(struct disk_op *disk)
 {
     struct op *op = (struct op *)disk;
-    struct store *s = &op->l->store;
+    struct on_disk *s = &op->l->on_disk;
     if (s->failed && !op->anyway) {
         op->err = -ECANCELED;
         return;
@@ -105,13 +105,13 @@ static void close_files(struct list *files)
     }
 }
 
-static void close_store(struct store *s)
+static void close_on_disk(struct on_disk *d)
 {
-    if (s->journal_fd >= 0)
-        fs->close(s->journal_fd);
-    if (s->results_fd >= 0)
-        fs->close(s->results_fd);
-    s->journal_fd = s->results_fd = -1;
+    if (d->journal_fd >= 0)
+        fs->close(d->journal_fd);
+    if (d->results_fd >= 0)
+        fs->close(d->results_fd);
+    d->journal_fd = d->results_fd = -1;
 }
 
 static int open_run(struct op *op)
@@ -120,11 +120,11 @@ static int open_run(struct op *op)
     struct ledger *l = op->l;
     struct recovered *r = &l->recovered;
     close_files(&o->files);
-    close_store(&l->store);
+    close_on_disk(&l->on_disk);
     int err = o->create ? recover_create(l->dir, l->warc_dir, r) : recover(l->dir, l->warc_dir, r);
     if (err)
         return err;
-    l->store = (struct store){
+    l->on_disk = (struct on_disk){
         .journal_fd = r->journal_fd,
         .results_fd = r->results_fd,
         .journal_bytes = r->journal_bytes,
@@ -214,7 +214,7 @@ static int close_run(struct op *op)
 {
     struct open_op *o = (struct open_op *)op;
     close_files(&o->files);
-    close_store(&op->l->store);
+    close_on_disk(&op->l->on_disk);
     return 0;
 }
 
@@ -270,7 +270,7 @@ struct ledger *ledger_new(struct disk *disk, struct ev_loop *loop, const char *d
     l->warc_dir = recover_path(dir, "warc");
     l->suffix = xstrdup(suffix);
     l->name = strrchr(l->dir, '/') ? strrchr(l->dir, '/') + 1 : l->dir;
-    l->store.journal_fd = l->store.results_fd = -1;
+    l->on_disk.journal_fd = l->on_disk.results_fd = -1;
     ledger_set_pace(l, durability, commit_interval_ns);
     l->state = state_new(&(struct journal_head){0}, true);
     list_init(&l->pending);

@@ -9,7 +9,7 @@
  *   compact.c  the snapshot
  *   recover.c  what is on disk, made true (uses no ledger)
  *
- * Everything in struct ledger belongs to the loop but `store`, which belongs to the disk thread
+ * Everything in struct ledger belongs to the loop but `on_disk`, which belongs to the disk thread
  * while an op is asked for. */
 #ifndef FRONTIER_LEDGER_IMPL_H
 #define FRONTIER_LEDGER_IMPL_H
@@ -42,7 +42,7 @@ struct op {
 };
 
 /* The disk thread's side. */
-struct store {
+struct on_disk {
     int journal_fd, results_fd; /* -1: closed */
     uint64_t journal_bytes, results_bytes, reserved_to;
     uint64_t number;     /* of the next batch */
@@ -134,7 +134,7 @@ struct ledger {
     ev_tstamp started; /* the last cycle's start */
 
     struct recovered recovered; /* of the recovery that runs */
-    struct store store;
+    struct on_disk on_disk;
 };
 
 /* ledger.c */

@@ -103,7 +103,7 @@ static int by_order(const void *a, const void *b)
 static int reading_run(struct op *op)
 {
     struct reading *r = (struct reading *)op;
-    const struct store *s = &op->l->store;
+    const struct on_disk *s = &op->l->on_disk;
     r->stale = r->generation != s->generation;
     if (r->stale)
         return 0;

@@ -121,7 +121,7 @@ static int finishing_run(struct op *op)
 {
     struct finishing *g = (struct finishing *)op;
     struct ledger *l = op->l;
-    if (l->store.failed) {
+    if (l->on_disk.failed) {
         fs->close(g->file->fd);
         return -ECANCELED;
     }
@@ -163,7 +163,10 @@ static void finish_if_ready(struct ledger *l, struct warc_file *f)
 
 void warcs_finish_ready(struct ledger *l)
 {
-    list_each_safe(it, tmp, &l->files) finish_if_ready(l, list_of(it, struct warc_file, link));
+    list_each_safe(it, tmp, &l->files)
+    {
+        finish_if_ready(l, list_of(it, struct warc_file, link));
+    }
 }
 
 void ledger_file_finish(struct ledger *l, uint32_t file)

@@ -331,12 +331,21 @@ static void on_tick(struct ev_loop *loop, ev_timer *t, int revents)
         ev_timer_stop(loop, t);
 }
 
+static struct dns_socket *socket_of(struct dns *d, ares_socket_t fd)
+{
+    list_each(it, &d->sockets)
+    {
+        struct dns_socket *s = list_of(it, struct dns_socket, link);
+        if (s->io.fd == fd)
+            return s;
+    }
+    return NULL;
+}
+
 static void on_socket_state(void *arg, ares_socket_t fd, int readable, int writable)
 {
     struct dns *d = arg;
-    struct dns_socket *s = NULL;
-    list_each(it, &d->sockets) if (list_of(it, struct dns_socket, link)->io.fd == fd) s =
-        list_of(it, struct dns_socket, link);
+    struct dns_socket *s = socket_of(d, fd);
     if (!s) {
         s = xcalloc(1, sizeof *s);
         s->dns = d;

@@ -275,7 +275,10 @@ void store_free(struct store *s)
         return;
     struct list back;
     relay_stop(&s->relay, &back);
-    list_each_safe(it, next, &back) store_free_answer(list_of(it, struct store_link, list));
+    list_each_safe(it, next, &back)
+    {
+        store_free_answer(list_of(it, struct store_link, list));
+    }
     list_each_safe(it, next, &s->jobs)
     {
         struct store_job_state *j = list_of(it, struct store_job_state, link);

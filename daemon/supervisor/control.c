@@ -280,10 +280,9 @@ static void on_writable(EV_P_ ev_io *io, int revents)
 
 static void greet(struct client *c)
 {
-    static const char *const names[] = {"none", "read", "operate", "admin"};
     json_t *hello = json_pack("{s{ss ss si si ss si}}", "hello", "server", "crawld", "version",
                               CRAWLD_VERSION, "proto", 1, "pid", (int)getpid(), "level",
-                              names[c->level], "max_line", (int)JSONL_LINE_BYTES);
+                              level_name(c->level), "max_line", (int)JSONL_LINE_BYTES);
     jsonl_add(&c->out, hello);
     json_decref(hello);
 }

@@ -93,6 +93,22 @@ struct job_counts job_counts(const struct job *j)
     return c;
 }
 
+struct job_counts jobs_counts(const struct supervisor *s)
+{
+    struct job_counts sum = {0};
+    list_each(it, &s->jobs)
+    {
+        struct job_counts c = job_counts(list_of(it, struct job, link));
+        sum.accepted += c.accepted;
+        sum.queued += c.queued;
+        sum.in_flight += c.in_flight;
+        sum.duplicates += c.duplicates;
+        for (int o = 0; o < OUTCOME_COUNT; o++)
+            sum.ended[o] += c.ended[o];
+    }
+    return sum;
+}
+
 json_t *job_counts_json(const struct job_counts *c)
 {
     return json_pack("{sI sI sI sI sI sI sI sI}", "accepted", (json_int_t)c->accepted, "queued",

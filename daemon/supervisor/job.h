@@ -165,6 +165,9 @@ bool job_idle(const struct job *j);
 
 struct job_counts job_counts(const struct job *j);
 
+/* The sum over all jobs. */
+struct job_counts jobs_counts(const struct supervisor *s);
+
 /* "running", and why (may be empty). */
 const char *job_state(const struct job *j, const char **ret_why);
 

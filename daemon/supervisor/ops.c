@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/suggest.h"
+#include "daemon/supervisor/rights.h"
 #include "daemon/supervisor/supervisor.h"
 
 enum when { ALWAYS, READY };
@@ -147,12 +148,6 @@ static bool required_arguments(struct request *r, const struct op *op)
         }
     }
     return true;
-}
-
-static const char *level_name(enum level level)
-{
-    static const char *const names[] = {"none", "read", "operate", "admin"};
-    return names[level];
 }
 
 void ops_run(struct request *r, const char *name)

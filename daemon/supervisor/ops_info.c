@@ -33,22 +33,6 @@ static const char *daemon_state(const struct supervisor *s, const char **ret_why
     return "running";
 }
 
-static json_t *sum_counts(const struct supervisor *s)
-{
-    struct job_counts sum = {0};
-    list_each(it, &s->jobs)
-    {
-        struct job_counts c = job_counts(list_of(it, struct job, link));
-        sum.accepted += c.accepted;
-        sum.queued += c.queued;
-        sum.in_flight += c.in_flight;
-        sum.duplicates += c.duplicates;
-        for (int o = 0; o < OUTCOME_COUNT; o++)
-            sum.ended[o] += c.ended[o];
-    }
-    return job_counts_json(&sum);
-}
-
 static json_t *jobs_by_state(const struct supervisor *s)
 {
     json_t *o = json_object();
@@ -73,11 +57,12 @@ void op_status(struct request *r)
 {
     const struct supervisor *s = r->s;
     const char *why, *state = daemon_state(s, &why);
+    struct job_counts sum = jobs_counts(s);
     json_t *o = json_pack(
         "{ss ss si sI s{si si} so so ss sI}", "state", state, "why", why, "pid", (int)getpid(),
         "uptime_s", (json_int_t)((clock_mono_ns() - s->start_ns) / NS_PER_S), "workers", "alive",
         workers_alive(s), "wanted", s->crew.count, "jobs", jobs_by_state(s), "counts",
-        sum_counts(s), "state_dir", s->options->state_dir, "pages_per_s",
+        job_counts_json(&sum), "state_dir", s->options->state_dir, "pages_per_s",
         (json_int_t)(totals_ended(&s->now_totals) - totals_ended(&s->last_totals)));
     if (s->recovering)
         json_object_set_new(o, "recovered_percent", json_integer(supervisor_recovered_percent(s)));

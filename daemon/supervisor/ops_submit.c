@@ -144,15 +144,23 @@ static void draft_free(struct draft *d)
 
 static struct draft *draft_find(const struct supervisor *s, const char *name)
 {
-    list_each(it, &s->drafts) if (!strcmp(list_of(it, struct draft, link)->name,
-                                          name)) return list_of(it, struct draft, link);
+    list_each(it, &s->drafts)
+    {
+        struct draft *d = list_of(it, struct draft, link);
+        if (!strcmp(d->name, name))
+            return d;
+    }
     return NULL;
 }
 
 void drafts_client_gone(struct supervisor *s, const struct client *c)
 {
-    list_each_safe(it, next, &s->drafts) if (list_of(it, struct draft, link)->client == c)
-        draft_free(list_of(it, struct draft, link));
+    list_each_safe(it, next, &s->drafts)
+    {
+        struct draft *d = list_of(it, struct draft, link);
+        if (d->client == c)
+            draft_free(d);
+    }
 }
 
 void drafts_done(struct supervisor *s)
@@ -250,8 +258,7 @@ static bool may_submit(struct request *r, struct job_spec *spec)
 
 static void submit_draft(struct request *r, json_t *spec_json, struct job_spec *spec)
 {
-    size_t count = 0;
-    list_each(it, &r->s->drafts) count++;
+    size_t count = list_count(&r->s->drafts);
     if (!request_flag(r, "more") || count >= DRAFTS_MAX) {
         request_error(r, count >= DRAFTS_MAX ? ERROR_BUSY : ERROR_BAD_ARGUMENT, "args.more", NULL,
                       count >= DRAFTS_MAX ? "too many jobs wait for their words"

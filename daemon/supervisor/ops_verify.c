@@ -98,12 +98,10 @@ static void on_end(EV_P_ ev_child *c, int revents)
  * end. Only what is in them is borrowed. */
 static char **command(const struct supervisor *s, const struct job *only)
 {
-    size_t count = 0;
-    list_each(it, &s->jobs) count++;
-    char **argv = xcalloc(count + 3, sizeof *argv);
+    char **argv = xcalloc(list_count(&s->jobs) + 3, sizeof *argv);
     argv[0] = (char *)"crawld";
     argv[1] = (char *)"--verify";
-    count = 2;
+    size_t count = 2;
     list_each(it, &s->jobs)
     {
         const struct job *j = list_of(it, struct job, link);
@@ -140,8 +138,7 @@ static int start(struct verify *v, char *const *argv)
 void op_verify(struct request *r)
 {
     struct supervisor *s = r->s;
-    size_t count = 0;
-    list_each(it, &s->verifies) count++;
+    size_t count = list_count(&s->verifies);
     if (count >= AT_ONCE_MAX) {
         request_error(r, ERROR_BUSY, NULL, "try again when they have ended",
                       "%zu verifications are running", count);

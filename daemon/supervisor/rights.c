@@ -13,6 +13,12 @@
 
 #define GROUPS_MAX 1024
 
+const char *level_name(enum level level)
+{
+    static const char *const names[] = {"none", "read", "operate", "admin"};
+    return names[level];
+}
+
 /* robots_ignore may name the other lists. */
 static enum level level_called(const char *name)
 {

@@ -21,6 +21,9 @@ struct rights {
     enum level robots_level;                   /* and who has at least this level */
 };
 
+/* "none", "read", "operate", "admin". */
+const char *level_name(enum level level);
+
 void rights_init(struct rights *r, const struct options *o);
 void rights_done(struct rights *r);
 

@@ -142,26 +142,20 @@ static void on_pump(EV_P_ ev_timer *w, int revents)
 /* For `systemctl status`. */
 static void tell_status(struct supervisor *s)
 {
-    struct job_counts sum = {0};
-    unsigned jobs = 0, running = 0;
+    struct job_counts sum = jobs_counts(s);
+    unsigned running = 0;
     list_each(it, &s->jobs)
     {
         const struct job *j = list_of(it, struct job, link);
-        struct job_counts c = job_counts(j);
-        jobs++;
         running += j->phase == JOB_OPEN && j->hold == HOLD_NONE;
-        sum.queued += c.queued;
-        sum.in_flight += c.in_flight;
-        for (int o = 0; o < OUTCOME_COUNT; o++)
-            sum.ended[o] += c.ended[o];
     }
     if (s->recovering)
         notify_status(&s->notify, "reading jobs: %u %%", supervisor_recovered_percent(s));
     else
         notify_status(&s->notify,
-                      "%s%u jobs, %u running; queued %llu, in flight %llu, stored %llu, dropped "
+                      "%s%zu jobs, %u running; queued %llu, in flight %llu, stored %llu, dropped "
                       "%llu, failed %llu, excluded %llu; %llu pages/s",
-                      s->draining ? "stopping; " : "", jobs, running,
+                      s->draining ? "stopping; " : "", list_count(&s->jobs), running,
                       (unsigned long long)sum.queued, (unsigned long long)sum.in_flight,
                       (unsigned long long)sum.ended[OUTCOME_STORED],
                       (unsigned long long)sum.ended[OUTCOME_DROPPED],
