@@ -62,17 +62,32 @@ static const char *gap(const struct table *t)
     return room && width > room ? " " : "  ";
 }
 
+static void puts_trimmed(struct buf *line)
+{
+    size_t len = buf_len(line);
+    while (len && buf_data(line)[len - 1] == ' ')
+        len--;
+    buf_cut(line, len);
+    puts(buf_str(line));
+}
+
 void table_print(const struct table *t)
 {
     const char *between = gap(t);
+    struct buf line = {0};
     for (size_t i = 0; i < t->count; i++) {
         size_t column = i % t->columns;
-        bool last = column + 1 == t->columns;
         int pad = (int)(t->width[column] - text_columns(t->cells[i]));
         if (t->right[column])
-            printf("%*s%s", pad, "", t->cells[i]);
+            buf_addf(&line, "%*s%s", pad, "", t->cells[i]);
         else
-            printf("%s%*s", t->cells[i], last ? 0 : pad, "");
-        fputs(last ? "\n" : between, stdout);
+            buf_addf(&line, "%s%*s", t->cells[i], pad, "");
+        if (column + 1 < t->columns) {
+            buf_adds(&line, between);
+            continue;
+        }
+        puts_trimmed(&line);
+        buf_clear(&line);
     }
+    buf_done(&line);
 }

@@ -16,7 +16,8 @@ void table_cell(struct table *t, const char *text);
 
 void table_right(struct table *t, size_t column);
 
-/* Two blanks between columns, one where a terminal is too narrow for two. */
+/* Two blanks between columns, one where a terminal is too narrow for two,
+ * none at the end of lines. */
 void table_print(const struct table *t);
 
 #endif
