@@ -11,7 +11,7 @@ struct list {
     struct list *next, *prev;
 };
 
-#define list_of(link, type, member) ((type *)((char *)(link) - offsetof(type, member)))
+#define list_of(link, type, member) ((type *)((char *)(link)-offsetof(type, member)))
 
 #define list_each(it, head) for (struct list *it = (head)->next; it != (head); it = it->next)
 

@@ -16,9 +16,9 @@ static struct {
     bool priorities; /* "<N>" before each line: for journald, or for the supervisor */
 } root = {.most = LOG_NOTICE};
 
-static const char *const names[] = {[LOG_CRIT] = "crit",     [LOG_ERR] = "err",
-                                    [LOG_WARNING] = "warning", [LOG_NOTICE] = "notice",
-                                    [LOG_INFO] = "info",     [LOG_DEBUG] = "debug"};
+static const char *const names[] = {
+    [LOG_CRIT] = "crit",     [LOG_ERR] = "err",   [LOG_WARNING] = "warning",
+    [LOG_NOTICE] = "notice", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"};
 
 void log_init(enum log_level most)
 {

@@ -7,7 +7,14 @@
 
 #include <stddef.h>
 
-enum log_level { LOG_CRIT = 2, LOG_ERR = 3, LOG_WARNING = 4, LOG_NOTICE = 5, LOG_INFO = 6, LOG_DEBUG = 7 };
+enum log_level {
+    LOG_CRIT = 2,
+    LOG_ERR = 3,
+    LOG_WARNING = 4,
+    LOG_NOTICE = 5,
+    LOG_INFO = 6,
+    LOG_DEBUG = 7
+};
 
 #define LOG_LINE_BYTES 4096
 

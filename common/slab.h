@@ -7,12 +7,12 @@
 #include <stddef.h>
 
 struct slab {
-    size_t size;        /* bytes of one object, rounded up to 16 */
-    size_t per_chunk;   /* objects in a chunk */
-    void *free;         /* list of free objects */
-    void *chunks;       /* owned list of chunks */
-    size_t used_count;  /* objects handed out */
-    size_t bytes;       /* memory of all chunks */
+    size_t size;       /* bytes of one object, rounded up to 16 */
+    size_t per_chunk;  /* objects in a chunk */
+    void *free;        /* list of free objects */
+    void *chunks;      /* owned list of chunks */
+    size_t used_count; /* objects handed out */
+    size_t bytes;      /* memory of all chunks */
 };
 
 void slab_init(struct slab *s, size_t object_size);

@@ -21,9 +21,10 @@ enum stat_kind { STAT_COUNTER, STAT_GAUGE };
 struct stats_block {
     uint64_t value[STAT_COUNT];
     uint64_t in_state[STATS_STATES_MAX]; /* fetches in each row of the route */
-    char state_name[STATS_STATES_MAX][STATS_NAME_BYTES]; /* "resolve"; written once; empty: no row */
-    uint64_t blame[2];                   /* lease each thread steps, 0 between steps */
-    uint64_t guilty;                     /* set by the fatal-signal handler */
+    char state_name[STATS_STATES_MAX]
+                   [STATS_NAME_BYTES]; /* "resolve"; written once; empty: no row */
+    uint64_t blame[2];                 /* lease each thread steps, 0 between steps */
+    uint64_t guilty;                   /* set by the fatal-signal handler */
 };
 
 /* Name, kind and help of a counter; `id` must be in range. */

@@ -22,7 +22,7 @@ struct upload {
     size_t start, room;    /* where it begins there; most bytes of its args */
     size_t args_start;
     uint64_t next_number; /* of the line that needs no marker: the one behind the last */
-    uint64_t line_count; /* input lines taken */
+    uint64_t line_count;  /* input lines taken */
     int64_t accepted, duplicates, bad;
     int64_t drawn_ns;
     bool tolerant, refused; /* tolerant: a wrong_state is no complaint, it only sets refused */

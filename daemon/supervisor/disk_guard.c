@@ -38,10 +38,8 @@ static void guard_done(struct disk_op *op)
     s->disk_low = low;
     log_line(low ? LOG_ERR : LOG_NOTICE, "disk space %s free_bytes=%llu disk_reserve=%llu",
              low ? "is low: all jobs are held" : "is enough again: jobs go on",
-             (unsigned long long)g->free_bytes,
-             (unsigned long long)s->options->disk_reserve_bytes);
-    list_each(it, &s->jobs)
-        job_update(list_of(it, struct job, link));
+             (unsigned long long)g->free_bytes, (unsigned long long)s->options->disk_reserve_bytes);
+    list_each(it, &s->jobs) job_update(list_of(it, struct job, link));
     supervisor_kick(s);
 }
 

@@ -15,8 +15,8 @@
 
 #include "common/log.h"
 
-#define HELLO_WAIT_MS   2000
-#define BACKLOG         512
+#define HELLO_WAIT_MS    2000
+#define BACKLOG          512
 #define LISTEN_FDS_FIRST 3
 
 /* sd_listen_fds(3): the first socket, if it was meant for this process. */
@@ -93,10 +93,10 @@ int listen_control(const struct options *o, bool *ret_made)
         r = -errno;
     if (r < 0) {
         log_err("cannot listen socket=%s: %s%s", o->socket, strerror(-r),
-                r == -EADDRINUSE  ? "; another daemon answers there"
-                : r == -ENOENT    ? "; its directory must exist"
-                : r == -EEXIST    ? "; something that is no socket has that name"
-                                  : "");
+                r == -EADDRINUSE ? "; another daemon answers there"
+                : r == -ENOENT   ? "; its directory must exist"
+                : r == -EEXIST   ? "; something that is no socket has that name"
+                                 : "");
         if (fd >= 0)
             close(fd);
         return r;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* verify reads all that a job has, which takes as long as it takes: a process of its own does it
- * (daemon/verify.c) and prints the result to a pipe. It reads what is committed, so the job goes on
+ * (daemon/verify/) and prints the result to a pipe. It reads what is committed, so the job goes on
  * meanwhile. */
 #include <errno.h>
 #include <fcntl.h>

@@ -19,8 +19,9 @@ struct proc_usage proc_usage(pid_t pid)
     const char *p = n > 0 ? strrchr(text, ')') : NULL;
     unsigned long user = 0, system = 0;
     long pages = 0;
-    if (p && sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d "
-                           "%*d %*d %*u %*u %ld",
+    if (p && sscanf(p + 1,
+                    " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d "
+                    "%*d %*d %*u %*u %ld",
                     &user, &system, &pages) == 3) {
         u.cpu_s = (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
         u.rss_bytes = (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
