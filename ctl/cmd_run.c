@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "common/clock.h"
+#include "common/spec.h"
 #include "common/xalloc.h"
 #include "ctl/commands.h"
 #include "ctl/exits.h"
@@ -74,6 +75,23 @@ static int take_setting(const struct flag *flag, const char *value, void *target
     return 0;
 }
 
+/* The name becomes one of a directory before the daemon sees it. */
+static int check_name(const json_t *name)
+{
+    struct job_spec parsed;
+    struct spec_error error;
+    json_t *spec = json_pack("{s:O,s:{s:s}}", "name", name, "pace", "preset", "own");
+    int bad = spec_parse(spec, &parsed, &error);
+    json_decref(spec);
+    if (!bad) {
+        spec_done(&parsed);
+        return 0;
+    }
+    say_error("%s", error.message);
+    say_hint("%s", error.hint);
+    return EXIT_USAGE;
+}
+
 static int complete_spec(struct crawl *c)
 {
     c->unnamed = !c->out && !json_object_get(c->spec, "name");
@@ -81,6 +99,9 @@ static int complete_spec(struct crawl *c)
         json_object_set_new(c->spec, "name", json_string("run"));
     if (!jsonp_at(c->spec, "retry.give_up_s"))
         jsonp_put(c->spec, "retry.give_up_s", json_integer(GIVE_UP_S));
+    int r = check_name(json_object_get(c->spec, "name"));
+    if (r)
+        return r;
     c->name = jsonp_text(c->spec, "name");
     if (json_is_true(json_object_get(c->spec, "keep_open"))) {
         say_error("run ends when its job is done: --keep-open does not go with it");

@@ -145,6 +145,8 @@ def test_a_file_in_place_of_a_url_is_refused_before_anything_begins(stage):
     done = harness.crawlctl('run', *OWN, '--out', out, '-i', urls_file + '.missing', check=False)
     assert done.returncode == 4 and 'No such file' in done.stderr, done.stderr
     assert not os.path.exists(out)
+    done = harness.crawlctl('run', *OWN, '--name', '../x', 'http://a/', cwd=stage.dir, check=False)
+    assert done.returncode == 2 and '"../x" is not a name' in done.stderr, done.stderr
 
 
 def test_run_crawls_and_leaves_rows(stage):

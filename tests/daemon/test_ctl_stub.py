@@ -277,8 +277,8 @@ def test_results_followed_show_each_row_once(stage):
 
 def test_head_does_not_make_results_complain(stage):
     _, stub = rows_stub(stage, 20000)
-    command = f'{harness.program("ctl", "crawlctl")} -s {stub.path} results a | head -n 1'
-    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(['sh', '-c', '"$0" -s "$1" results a | head -n 1', harness.program('ctl', 'crawlctl'), stub.path],
+                          capture_output=True, text=True, timeout=60)
     assert done.stderr == '' and done.stdout.startswith('{"seq"'), done
 
 
