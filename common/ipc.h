@@ -114,9 +114,8 @@ struct ipc_end {
     struct ipc_head head;
     uint64_t lease;
     uint64_t wire_bytes;   /* received */
-    uint64_t offset, end;  /* of the record(s) in the file */
+    uint64_t end;          /* of the record(s) in the file, bytes */
     uint32_t file;         /* 0: no record */
-    uint32_t total_us;     /* grant to end */
     uint16_t status;       /* 0: no response */
     uint16_t tail_len;
     uint16_t next_len;     /* AGAIN: the redirect's target */

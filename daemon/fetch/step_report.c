@@ -23,7 +23,6 @@ static enum ipc_type message_of(const struct fetch *f)
 static void fill_record(struct ipc_end *end, const struct capture *c)
 {
     end->file = c->file;
-    end->offset = c->offset;
     end->end = c->end;
 }
 
@@ -39,7 +38,6 @@ static void tell(const struct fetch *f, enum ipc_type type)
     struct ipc_end *end = ipc_add(m->uplink, type, tail_len + next_len);
     end->lease = f->lease;
     end->wire_bytes = f->wire_bytes;
-    end->total_us = fetch_us(f);
     end->tail_len = (uint16_t)tail_len;
     end->next_len = (uint16_t)next_len;
     end->outcome = f->outcome;
