@@ -100,6 +100,11 @@ static void asked_url(const struct lease *l, const char **ret_url, size_t *ret_l
     *ret_len = strlen(*ret_url);
 }
 
+bool lease_is_last(const struct lease *l)
+{
+    return ENTRY_ATTEMPTS(l->entry) + 1 >= l->job->spec.retry.attempts;
+}
+
 static void send_lease(struct lease *l)
 {
     struct job *j = l->job;
@@ -116,7 +121,7 @@ static void send_lease(struct lease *l)
     m->grant = l->grant;
     m->hop = (uint8_t)(l->hop ? l->hop->count - 1 : 0);
     m->attempt = (uint8_t)(ENTRY_ATTEMPTS(l->entry) + 1);
-    m->last = m->attempt >= j->spec.retry.attempts;
+    m->last = lease_is_last(l);
     m->limited = l->grant != GRANT_FREE;
     m->foreign = l->hop && l->hop->foreign;
     m->as_get = l->hop && l->hop->as_get;

@@ -71,6 +71,9 @@ void leases_texts(struct job *j, const struct ledger_url *urls, size_t count);
 /* NULL if it is no lease of this worker (any more). */
 struct lease *lease_find(struct supervisor *s, const struct worker *w, uint64_t id);
 
+/* No attempt comes after this one: whatever the worker says is the result. */
+bool lease_is_last(const struct lease *l);
+
 /* The worker's word. `end` is checked by the caller for its lengths only. */
 void lease_sent(struct lease *l);
 void lease_done(struct lease *l, const struct ipc_end *end);

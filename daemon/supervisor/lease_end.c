@@ -14,7 +14,8 @@
 #include "daemon/supervisor/row.h"
 #include "daemon/supervisor/supervisor.h"
 
-#define CHARGES_MAX 3
+#define CHAIN_MAX_BYTES (256u << 10) /* of a row's redirects, whatever redirects.max says */
+#define CHARGES_MAX     3
 
 static const char *given_url(const struct lease *l)
 {
@@ -104,12 +105,16 @@ static enum reason judge_redirect(const struct lease *l, const struct ipc_end *e
     unsigned hops = l->hop ? l->hop->count - 1 : 0;
     if (spec->redirects.max && hops >= spec->redirects.max)
         return REASON_REDIRECT_LIMIT;
-    for (unsigned i = 0; l->hop && i < l->hop->count; i++)
-        if (strlen(l->hop->chain[i]) == canon.n && !memcmp(l->hop->chain[i], canon.p, canon.n))
+    size_t chain_bytes = canon.n;
+    for (unsigned i = 0; l->hop && i < l->hop->count; i++) {
+        size_t n = strlen(l->hop->chain[i]);
+        if (n == canon.n && !memcmp(l->hop->chain[i], canon.p, n))
             return REASON_REDIRECT_LOOP;
+        chain_bytes += n;
+    }
     if (!l->hop && l->url_len == canon.n && !memcmp(l->url, canon.p, canon.n))
         return REASON_REDIRECT_LOOP;
-    return hops >= UINT8_MAX ? REASON_REDIRECT_LIMIT : REASON_NONE;
+    return hops >= UINT8_MAX || chain_bytes > CHAIN_MAX_BYTES ? REASON_REDIRECT_LIMIT : REASON_NONE;
 }
 
 /* The chain so far and its next URL. */

@@ -87,6 +87,8 @@ static bool on_end(struct worker *w, const void *message)
     if (m->outcome >= OUTCOME_COUNT || m->reason >= REASON_COUNT || m->status > 999 ||
         (m->file && m->head.type != IPC_WFAIL && !may_name(l->job, w->slot, m->file)))
         return false;
+    if (m->head.type == IPC_RETRY && lease_is_last(l))
+        return false;
     static void (*const ends[IPC_TYPE_COUNT])(struct lease *, const struct ipc_end *) = {
         [IPC_DONE] = lease_done,     [IPC_AGAIN] = lease_again, [IPC_RETRY] = lease_retry,
         [IPC_NOCONN] = lease_noconn, [IPC_WFAIL] = lease_wfail,

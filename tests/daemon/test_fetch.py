@@ -161,6 +161,15 @@ def test_redirects_are_followed_inline_to_one_row(stage):
     assert len(hops) == 3 + 11 + len(ends) - 2, len(hops)
 
 
+def test_a_chain_of_long_redirects_ends_without_a_limit_too(stage):
+    asked = iter(range(10000))
+    far = stage.scripted(choose=lambda number, request: [['send', f'HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: /{next(asked)}/' + 'x' * 8000 + '\r\n\r\n']])
+    daemon = stage.crawld()
+    _, rows = crawl(daemon, [far.url('/')], redirects={'max': 0})
+    row = rows[far.url('/')]
+    assert ended(row) == ('failed', 'redirect_limit') and 20 < len(row['redirects']) < 50, len(row['redirects'])
+
+
 def test_a_redirect_loop_is_seen(stage):
     location = 'HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: %s\r\n\r\n'
     own, pair, none = (stage.scripted([['send', location % word]]) for word in ('@SELF', '@PINGPONG', '@NEXT'))
