@@ -32,6 +32,7 @@ sys.path.insert(0, os.path.join(TOP, 'tests', 'servers'))
 
 from dns import DnsServer  # noqa: E402  (for the scenarios)
 from scripted import ScriptedServer  # noqa: E402
+import ca  # noqa: E402
 import warcfile  # noqa: E402
 
 OUTCOMES = ('stored', 'dropped', 'failed', 'excluded')
@@ -225,10 +226,14 @@ def origin_body(target, byte_count):
 
 class Nginx(Process):
     """Debian's nginx below a directory of its own. http: text put into the http block, with {port} for a
-    port of 127.0.0.1 that was free and {root} for its document directory."""
+    port of 127.0.0.1 that was free and {root} for its document directory. tls: (certificate, key) of the default
+    server, which speaks https then."""
     DEFAULT = 'server {{ listen 127.0.0.1:{port}; root {root}; }}'
+    TLS = 'server {{{{ listen 127.0.0.1:{{port}} ssl; root {{root}}; ssl_certificate {0}; ssl_certificate_key {1}; }}}}'
 
-    def __init__(self, stage, http=DEFAULT, files=None, name='nginx', port=None):
+    def __init__(self, stage, http=None, files=None, name='nginx', port=None, tls=None):
+        http = http or (self.TLS.format(*tls) if tls else self.DEFAULT)
+        self.scheme = 'https' if tls else 'http'
         binary = shutil.which('nginx') or shutil.which('/usr/sbin/nginx')
         if not binary:
             raise Skip('nginx is not installed')
@@ -258,8 +263,8 @@ class Nginx(Process):
                 + f'access_log {self.prefix}/access.log;\n' + temporary + types
                 + http.format(port=self.port, root=self.root) + '\n}\n')
 
-    def url(self, path='/'):
-        return f'http://127.0.0.1:{self.port}{path}'
+    def url(self, path='/', host='127.0.0.1'):
+        return f'{self.scheme}://{host}:{self.port}{path}'
 
 
 def free_port():
@@ -551,6 +556,12 @@ class Stage:
 
     def nginx(self, *arguments, **options):
         return Nginx(self, *arguments, **options)
+
+    def ca(self, name='ca', **options):
+        """A certificate authority; see ca.py. A daemon trusts it with settings={'ca_file': that.path}."""
+        if not ca.available():
+            raise Skip('openssl is not installed')
+        return ca.Authority(self.path(name), name, **options)
 
     def scripted(self, *arguments, **options):
         server = ScriptedServer(*arguments, **options)

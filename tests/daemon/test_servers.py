@@ -8,6 +8,7 @@ import os
 import resource
 import selectors
 import socket
+import ssl
 import time
 
 import harness
@@ -214,6 +215,30 @@ def test_scripted_server_can_refuse_connections(stage):
 def test_nginx_serves_from_its_own_directory(stage):
     nginx = stage.nginx(files={'a/index.html': 'hello'})
     assert get(nginx.port, '/a/')[2] == b'hello'
+
+
+def test_certificates_are_what_was_asked_for(stage):
+    ca = stage.ca()
+    middle = ca.intermediate()
+    nginx = stage.nginx(tls=middle.issue('a.test', '*.b.test', '127.0.0.1', key='rsa'), files={'x': 'hello'})
+
+    def connect(port, name):
+        context = ssl.create_default_context(cafile=ca.path)
+        with socket.create_connection(('127.0.0.1', port)) as plain, context.wrap_socket(plain, server_hostname=name) as secure:
+            return secure.version()
+    for name in ('a.test', 'x.b.test', '127.0.0.1'):
+        assert connect(nginx.port, name), name
+    others = {'wrong': (ca.issue('b.test'), 'mismatch'), 'expired': (ca.issue('a.test', dates=harness.ca.EXPIRED), 'expired'),
+              'future': (ca.issue('a.test', dates=harness.ca.FUTURE), 'not yet valid'), 'self': (ca.issue('a.test', selfsigned=True), 'self-signed'),
+              'cut': (middle.issue('a.test', chain=False), 'issuer')}
+    for name, (pair, why) in others.items():
+        server = stage.nginx(tls=pair, name=name)
+        try:
+            connect(server.port, 'a.test')
+        except ssl.SSLCertVerificationError as error:
+            assert why in str(error), (name, error)
+            continue
+        raise AssertionError(f'{name} was believed')
 
 
 def record(block, payload, **changes):
