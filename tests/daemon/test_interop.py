@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: MIT
+"""The same expectations for every web server Debian has."""
+import collections
+
+import harness
+import servers
+
+OWN = {'preset': 'own'}
+CONNECTIONS = 4
+
+
+def fetch(daemon, server, paths, **spec):
+    """(job, rows by path) of what was asked of the server; every row's record is looked at."""
+    job = daemon.submit({'seeds': [server.url(path) for path in paths], 'pace': {**OWN, 'connections_per_host': CONNECTIONS}, 'retry': {'attempts': 1}, **spec})
+    daemon.wait_done(job)
+    rows = {row['url'].removeprefix(server.url('')): row for row in daemon.check_pages(job)}
+    assert set(rows) == set(paths), set(paths) ^ set(rows)
+    assert all(row['outcome'] == 'stored' for row in rows.values()), [row for row in rows.values() if row['outcome'] != 'stored'][:3]
+    return job, rows
+
+
+def field(record, name):
+    return harness.warcfile.value_of(record.http()[1], name)
+
+
+def pages_come_over_kept_connections(daemon, server):
+    """Every page once and right, and no more connections than allowed and worn out."""
+    pages = server.site.pages
+    job, rows = fetch(daemon, server, pages)
+    for path, content in pages.items():
+        assert rows[path]['status'] == 200 and rows[path]['sha1'] == harness.warcfile.sha1_base32(content), rows[path]
+    seen = harness.wait_until(lambda: len(server.requests()) >= len(pages) and server.requests(), 'all requests are in its log', 10)
+    assert collections.Counter(entry.target for entry in seen) == dict.fromkeys(pages, 1)
+    by_connection = collections.Counter(entry.connection for entry in seen)
+    worn_out = len(pages) // server.requests_per_connection if server.requests_per_connection else 0
+    assert len(by_connection) <= CONNECTIONS + worn_out, by_connection
+    assert not server.requests_per_connection or max(by_connection.values()) == server.requests_per_connection, by_connection
+    for record in daemon.warc_records(job):
+        if record.type == 'request':
+            assert field(record, 'Range') is None and record.http()[0].endswith(' HTTP/1.1'), record.block
+
+
+def every_kind_of_answer_is_kept(daemon, server):
+    files, origin = server.site.files, server.site.origin
+    paths = {'/': files['/index.html'], '/big.bin': files['/big.bin'], '/void.txt': b'', '/with%20blank.bin': b'blank', '/%2541.bin': b'percent',
+             '/sub/': b'<p>below', **{f'/chunked/{n}': harness.origin_body(f'/chunked/{n}', n) for n in (0, 1, 300000)},
+             '/close/70000': harness.origin_body('/close/70000', 70000)}
+    statuses = {'/nothing': 404, '/status/204': 204, '/status/410': 410}
+    job, rows = fetch(daemon, server, [*paths, *statuses, '/sub'])
+    for path, content in paths.items():
+        assert rows[path]['status'] == 200 and daemon.page(job, rows[path]).payload() == content, rows[path]
+    assert {path: rows[path]['status'] for path in statuses} == statuses
+    assert rows['/status/204']['body_bytes'] == 0
+    assert rows['/sub']['final_url'] == server.url('/sub/') and rows['/sub']['redirects'] == [server.url('/sub/')], rows['/sub']
+    assert rows['/sub']['sha1'] == rows['/sub/']['sha1']
+    chunked = daemon.page(job, rows['/chunked/300000'])
+    assert field(chunked, 'Transfer-Encoding') == 'chunked' and len(chunked.http()[2]) > 300000, chunked.http()[:2]
+    assert origin.alive()
+
+
+def answers_without_a_body_are_whole(daemon, server):
+    """HEAD, and a 304 where the server knows dates; the connections stay usable."""
+    _, rows = fetch(daemon, server, ['/big.bin', '/text.txt', '/nothing', '/', '/chunked/5000'], request={'method': 'HEAD'})
+    assert {path: (row['status'], row['body_bytes']) for path, row in rows.items()} == {
+        **dict.fromkeys(rows, (200, 0)), '/nothing': (404, 0)}, rows
+    paths = ['/status/304', '/status/304?again'] + ['/big.bin', '/page/1.html', '/page/2.html'] * (not isinstance(server, servers.Haproxy))
+    _, rows = fetch(daemon, server, paths, request={'headers': {'If-Modified-Since': servers.MODIFIED}})
+    assert {(row['status'], row['body_bytes']) for row in rows.values()} == {(304, 0)}, rows
+
+
+def meets_all(stage, kind):
+    server, daemon = kind(stage, servers.Site(stage)), stage.crawld()
+    pages_come_over_kept_connections(daemon, server)
+    every_kind_of_answer_is_kept(daemon, server)
+    answers_without_a_body_are_whole(daemon, server)
+
+
+def test_nginx_is_understood(stage):
+    meets_all(stage, servers.Nginx)
+
+
+def test_apache_is_understood(stage):
+    meets_all(stage, servers.Apache)
+
+
+def test_lighttpd_is_understood(stage):
+    meets_all(stage, servers.Lighttpd)
+
+
+def test_caddy_is_understood(stage):
+    meets_all(stage, servers.Caddy)
+
+
+def test_haproxy_is_understood(stage):
+    meets_all(stage, servers.Haproxy)
