@@ -40,6 +40,7 @@ static void drop_pending(struct ledger *l)
         list_del(it);
         cycle_free(list_of(it, struct cycle, link));
     }
+    texts_drop(l);
     cycle_free(l->spare);
     l->spare = NULL;
     l->pending_bytes = 0;
@@ -277,6 +278,7 @@ struct ledger *ledger_new(struct disk *disk, struct ev_loop *loop, const char *d
     list_init(&l->waits);
     list_init(&l->files);
     list_init(&l->making);
+    list_init(&l->reads);
     ev_timer_init(&l->timer, cycle_turn, 0, 0);
     l->timer.data = l;
     return l;

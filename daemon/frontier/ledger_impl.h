@@ -129,6 +129,7 @@ struct ledger {
     struct list waits;            /* struct ledger_wait, by position */
     struct list files;            /* struct warc_file */
     struct list making;           /* struct making: files asked for */
+    struct list reads;            /* texts.c: reads asked for and not yet told, oldest first */
     uint64_t feed_next, feed_end; /* ordinals still to be queued after recovery */
     ev_timer timer;
     ev_tstamp started; /* the last cycle's start */
@@ -161,6 +162,7 @@ char *warcs_path(const struct ledger *l, uint32_t id, const char *behind);
 
 /* texts.c */
 void texts_feed(struct ledger *l);
+void texts_drop(struct ledger *l);
 
 /* compact.c */
 bool compact_wanted(const struct ledger *l);

@@ -53,16 +53,16 @@ void put_done(struct ledger *l, struct cycle *c)
     c->position = ++l->position;
 }
 
-/* Notes where the first ACCEPT of a group lies; of several the first one counts. */
-static void mark(struct ledger *l, struct cycle *c, uint64_t ordinal)
+/* Notes where the batch's first ACCEPT of a group lies. Whether one before it is known counts when
+ * the batch is durable: a compaction that runs now may forget it. */
+static void mark(struct cycle *c, uint64_t ordinal)
 {
     struct put_mark m = {.ordinal = ordinal, .off = buf_len(&c->items)};
     size_t n = buf_len(&c->marks) / sizeof m;
     const struct put_mark *marks = (void *)buf_data(&c->marks);
     if (n && marks[n - 1].ordinal / ROSTER_GROUP == ordinal / ROSTER_GROUP)
         return;
-    if (!roster_offset(&l->state->roster, ordinal))
-        buf_add(&c->marks, &m, sizeof m);
+    buf_add(&c->marks, &m, sizeof m);
 }
 
 uint64_t ledger_accept(struct ledger *l, const char *url, size_t len, bool dedup, bool ends)
@@ -76,7 +76,7 @@ uint64_t ledger_accept(struct ledger *l, const char *url, size_t len, bool dedup
     }
     struct cycle *c = put_open(l);
     uint64_t seq = s->next_seq++, ordinal = state_ordinal(s, seq);
-    mark(l, c, ordinal);
+    mark(c, ordinal);
     item_put(&c->items, dedup ? ITEM_ACCEPT : ITEM_ACCEPT_NEW, seq, url, len);
     c->item_count++;
     c->accepted_count++;

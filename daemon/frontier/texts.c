@@ -5,7 +5,8 @@
  * come from one read. The URLs open after a recovery are queued the same way, a slice at a time.
  *
  * A compaction moves the offsets: an op that was asked before and runs after it notices by the
- * generation, and is asked again. */
+ * generation, and is asked again. Another, asked meanwhile, then runs before it; so what was asked
+ * stands in ledger.reads, and answers are told in that order. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -25,8 +26,9 @@ struct want {
 
 struct reading {
     struct op op;
+    struct list link; /* in ledger.reads, oldest first; a feed is in none */
     uint64_t generation;
-    bool feed, stale;
+    bool feed, stale, done;
     size_t count;
     struct buf texts;
     struct want wants[];
@@ -130,6 +132,7 @@ static int reading_run(struct op *op)
 
 static void reading_free(struct reading *r)
 {
+    list_del(&r->link);
     buf_done(&r->texts);
     free(r);
 }
@@ -167,11 +170,33 @@ static void tell(struct ledger *l, struct reading *r)
     free(urls);
 }
 
+/* What was read and not told counts no more. */
+void texts_drop(struct ledger *l)
+{
+    list_each_safe(it, tmp, &l->reads)
+    {
+        struct reading *r = list_of(it, struct reading, link);
+        if (r->done)
+            reading_free(r);
+    }
+}
+
+static void tell_in_order(struct ledger *l)
+{
+    while (!list_empty(&l->reads)) {
+        struct reading *r = list_of(l->reads.next, struct reading, link);
+        if (!r->done)
+            break;
+        list_del(&r->link);
+        tell(l, r);
+        reading_free(r);
+    }
+}
+
 static void reading_finished(struct op *op)
 {
     struct reading *r = (struct reading *)op;
     struct ledger *l = op->l;
-    bool feed = r->feed;
     if (op->err || l->phase != PHASE_OPEN) {
         reading_free(r);
         return;
@@ -180,10 +205,14 @@ static void reading_finished(struct op *op)
         reading_ask(l, r);
         return;
     }
+    r->done = true;
+    if (!r->feed) {
+        tell_in_order(l);
+        return;
+    }
     tell(l, r);
     reading_free(r);
-    if (feed)
-        texts_feed(l);
+    texts_feed(l);
 }
 
 static struct reading *reading_new(size_t count)
@@ -191,6 +220,7 @@ static struct reading *reading_new(size_t count)
     struct reading *r = xcalloc(1, sizeof *r + count * sizeof *r->wants);
     r->op = (struct op){
         .run = reading_run, .finished = reading_finished, .what = "reading frontier.log"};
+    list_init(&r->link);
     r->count = count;
     return r;
 }
@@ -200,6 +230,7 @@ void ledger_read(struct ledger *l, const uint64_t *seqs, size_t count)
     struct reading *r = reading_new(count);
     for (size_t i = 0; i < count; i++)
         r->wants[i] = (struct want){.seq = seqs[i], .order = (uint32_t)i};
+    list_add_tail(&l->reads, &r->link);
     reading_ask(l, r);
 }
 

@@ -3,9 +3,11 @@
  *
  * The pump takes hosts that may be asked now until no worker has room or nothing is ready. The URL
  * of an entry lies in the journal; entries of one pump are read together by the disk thread, so a
- * lease waits in READING for some hundred microseconds. A hop and a generated URL need no reading. */
+ * lease waits in READING for some hundred microseconds. A hop and a generated URL need no reading.
+ */
 #include "daemon/supervisor/lease.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -186,8 +188,7 @@ void leases_texts(struct job *j, const struct ledger_url *urls, size_t count)
 {
     for (size_t i = 0; i < count && !list_empty(&j->reading); i++) {
         struct lease *l = list_of(j->reading.next, struct lease, reading);
-        if (ENTRY_SEQ(l->entry) != urls[i].seq)
-            continue;
+        assert(ENTRY_SEQ(l->entry) == urls[i].seq && urls[i].url); /* else it would wait for ever */
         list_del(&l->reading);
         have_text(l, urls[i].url, urls[i].len);
     }
@@ -326,8 +327,7 @@ int64_t leases_pump(struct supervisor *s)
     hosts_tick(&s->hosts, now_ns);
     while (!more && (pump_one(s, now_ns) || wake_parked(s)))
         more = (++n & 63) == 0 && clock_mono_ns() > until_ns;
-    list_each(it, &s->jobs)
-        leases_read(list_of(it, struct job, link));
+    list_each(it, &s->jobs) leases_read(list_of(it, struct job, link));
     return more ? 0 : hosts_tick(&s->hosts, now_ns);
 }
 

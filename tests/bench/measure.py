@@ -78,6 +78,10 @@ def descendants(pid):
     return found
 
 
+def family(pid):
+    return [pid, *descendants(pid)]
+
+
 def pss_bytes(pids):
     total = 0
     for pid in pids:

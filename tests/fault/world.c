@@ -98,6 +98,9 @@ static void on_ended(void *owner, uint64_t seq, enum outcome outcome)
 
 static void on_read(void *owner, const struct ledger_url *urls, size_t count)
 {
+    struct world *w = owner;
+    if (!w->dead)
+        reads_told(w, urls, count);
 }
 
 static void on_file(void *owner, uint64_t cookie, uint32_t file, int fd, const char *name)
@@ -114,7 +117,7 @@ static void on_file(void *owner, uint64_t cookie, uint32_t file, int fd, const c
 
 static void drop_work(struct world *w)
 {
-    w->queue_count = w->held_count = 0;
+    w->queue_count = w->held_count = w->reads.count = 0;
     w->file = (struct wfile){0};
     w->asked_file = false;
 }
@@ -400,8 +403,8 @@ static void revive(struct world *w)
 void world_event(struct world *w)
 {
     static void (*const events[])(struct world * w) = {
-        add,  add,  add,  lease, lease,    lease,    work,       work,   work,
-        work, turn, turn, turn,  generate, generate, file_event, reader, compact};
+        add,  add,  add,  lease,    lease,    lease,      work,   work,    work,     work,
+        turn, turn, turn, generate, generate, file_event, reader, compact, reads_ask};
     revive(w);
     uint32_t n = sizeof events / sizeof *events;
     uint32_t k = any(w, n + 10);
@@ -474,6 +477,7 @@ void world_settle(struct world *w)
         if (i % 8 == 0)
             generate(w);
     }
+    MUST(w, !w->reads.count, "%zu texts were asked for and never told", w->reads.count);
     world_crash(w, true);
     world_recover(w);
     MUST(w, !w->queue_count, "%zu URLs are open again after the end", w->queue_count);

@@ -18,6 +18,15 @@ struct lease {
     int url; /* >= 0: a URL; < 0: generated index -1 - url */
 };
 
+#define WORLD_READS 256
+
+/* What was asked of ledger_read(), oldest first. */
+struct reads {
+    uint64_t seq[WORLD_READS];
+    int url[WORLD_READS];
+    size_t count;
+};
+
 struct wfile {
     uint32_t id; /* 0: none */
     int fd;
@@ -39,6 +48,7 @@ struct world {
 
     struct lease queue[4096], held[8];
     size_t queue_count, held_count;
+    struct reads reads;
     struct wfile file;
     uint64_t hop_ends[4096]; /* record ends that no row names: file << 32 | end */
     size_t hop_count;
@@ -79,6 +89,10 @@ const int *world_links(int url);
 
 /* Does b begin with all of `with`? */
 bool world_begins(const struct buf *b, const struct buf *with);
+
+/* reads.c: asks for the text of queued URLs; what the ledger answers must come in that order. */
+void reads_ask(struct world *w);
+void reads_told(struct world *w, const struct ledger_url *urls, size_t count);
 
 /* check.c: all promises, on a recovered ledger whose open URLs are in the queue. */
 void check_promises(struct world *w);
