@@ -17,6 +17,7 @@ enum stat_kind { STAT_COUNTER, STAT_GAUGE };
 
 #define STATS_STATES_MAX 16 /* rows of the fetch route */
 #define STATS_NAME_BYTES 16 /* with its NUL */
+#define STATS_NOBODY     UINT64_MAX
 
 struct stats_block {
     uint64_t value[STAT_COUNT];
@@ -24,7 +25,7 @@ struct stats_block {
     char state_name[STATS_STATES_MAX]
                    [STATS_NAME_BYTES]; /* "resolve"; written once; empty: no row */
     uint64_t blame[2];                 /* lease each thread steps, 0 between steps */
-    uint64_t guilty;                   /* set by the fatal-signal handler */
+    uint64_t guilty; /* set by the fatal-signal handler: a lease, or STATS_NOBODY; else 0 */
 };
 
 /* Name, kind and help of a counter; `id` must be in range. */

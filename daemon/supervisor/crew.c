@@ -6,8 +6,8 @@
  *     │              └───── killed by us: DYING ◀─────┘
  *     └── reaped: socket read to its end, log too, leases taken back, respawn after a back-off
  *
- * A death is told by SIGCHLD alone: the end of its socket comes before its exit code, which says whom
- * to blame. A worker that closes its socket but goes on gives no more signs of life. */
+ * A death is told by SIGCHLD alone: the end of its socket comes before its exit code, which says
+ * whom to blame. A worker that closes its socket but goes on gives no more signs of life. */
 #include "daemon/supervisor/crew.h"
 
 #include <errno.h>
@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/heritage.h"
 #include "common/log.h"
 #include "common/xalloc.h"
 #include "daemon/frontier/host.h"
@@ -29,9 +30,10 @@
 #include "daemon/supervisor/uplink.h"
 #include "daemon/supervisor/wlog.h"
 
-#define SILENCE_MAX_NS    (10 * NS_PER_S)
-#define BACKOFF_FIRST_S   0.1
-#define BACKOFF_MAX_S     10.0
+#define SILENCE_MAX_NS  (10 * NS_PER_S)
+#define STANDSTILL_NS   (5 * NS_PER_S) /* in one step, of a silence */
+#define BACKOFF_FIRST_S 0.1
+#define BACKOFF_MAX_S   10.0
 
 static const char *const state_names[] = {[WORKER_DOWN] = "down",
                                           [WORKER_STARTING] = "starting",
@@ -94,15 +96,18 @@ static uint64_t guilty_lease(const struct worker *w, int status)
 {
     const struct stats_block *b = w->stats;
     if (w->hung)
-        return b->blame[0];
+        return b->blame[THREAD_LOOP] == w->cell && clock_mono_ns() - w->cell_ns > STANDSTILL_NS
+                   ? w->cell
+                   : 0;
     bool by_itself = WIFSIGNALED(status)
                          ? WTERMSIG(status) != SIGKILL && WTERMSIG(status) != SIGTERM
                          : WEXITSTATUS(status) != 0;
     if (!by_itself || w->state == WORKER_DYING)
         return 0;
     if (b->guilty)
-        return b->guilty;
-    return b->blame[0] && b->blame[1] ? 0 : b->blame[0] + b->blame[1];
+        return b->guilty == STATS_NOBODY ? 0 : b->guilty;
+    uint64_t loop = b->blame[THREAD_LOOP], store = b->blame[THREAD_STORE];
+    return loop && store ? 0 : loop + store;
 }
 
 static void schedule_respawn(struct worker *w)
@@ -129,9 +134,8 @@ static void bury(struct worker *w, int status)
     w->last_wall_ns = clock_wall_ns();
     bool expected = w->state == WORKER_DRAINING && w->last_exitcode == 0;
     log_line(expected ? LOG_INFO : LOG_ERR,
-                                     "worker ended worker=%d pid=%d exitcode=%d leases=%u guilty=%s",
-                                     w->slot, (int)w->pid, w->last_exitcode, w->held_count,
-                                     guilty ? "yes" : "nobody");
+             "worker ended worker=%d pid=%d exitcode=%d leases=%u guilty=%s", w->slot, (int)w->pid,
+             w->last_exitcode, w->held_count, guilty ? "yes" : "nobody");
     ev_io_stop(s->loop, &w->reading);
     ev_io_stop(s->loop, &w->writing);
     ipc_done(&w->ipc);
@@ -168,6 +172,7 @@ static void spawn(struct worker *w)
     }
     w->state = WORKER_STARTING;
     w->hung = false;
+    w->cell = 0;
     w->slots = 0;
     w->finished_count = 0;
     w->beat_ns = clock_mono_ns();
@@ -244,12 +249,22 @@ void crew_flush(struct supervisor *s)
     }
 }
 
+static void look_at_cell(struct worker *w, int64_t now_ns)
+{
+    uint64_t cell = w->stats->blame[THREAD_LOOP];
+    if (cell == w->cell)
+        return;
+    w->cell = cell;
+    w->cell_ns = now_ns;
+}
+
 void crew_tick(struct supervisor *s)
 {
     int64_t now = clock_mono_ns();
     for (int i = 0; i < s->crew.count; i++) {
         struct worker *w = &s->crew.workers[i];
         wlog_tick(w);
+        look_at_cell(w, now);
         if (worker_alive(w) && now - w->beat_ns > SILENCE_MAX_NS) {
             w->hung = true;
             worker_kill(w, "gave no sign of life");
