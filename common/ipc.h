@@ -93,7 +93,7 @@ struct ipc_lease {
     uint8_t last;      /* 1: no further attempt: what comes now is the result */
     uint8_t tell_sent; /* 1: say SENT */
     uint8_t limited;   /* 1: count connections: say IDLE_GONE and CLOSED for this host */
-    uint8_t foreign;   /* 1: not the origin of the URL given: no credentials of the job */
+    uint8_t foreign;   /* 1: not the origin of the URL given: no headers of the job */
     uint8_t as_get;    /* 1: a redirect made it a GET without body */
     uint8_t bound;     /* 1: connections of `address` are counted: connect to no other one */
     uint8_t address[16]; /* what the host was said to be; IPv4 as ::ffff:a.b.c.d */

@@ -53,9 +53,13 @@ static struct request_field field_of(const struct spec_text *line)
     return (struct request_field){.name = {line->p, name_len}, .value = text_of(value)};
 }
 
-static bool is_credential(const struct request_field *field)
+/* Says who asks and what it wants; any other field was set for the origin of the URL given, and may
+ * be its secret: a key, a cookie. */
+static bool is_public(const struct request_field *field)
 {
-    static const char *const names[] = {"Authorization", "Cookie", "Proxy-Authorization"};
+    static const char *const names[] = {
+        "Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language",
+        "DNT",    "From",           "User-Agent"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (field->name.len == strlen(names[i]) &&
             !strncasecmp(field->name.p, names[i], field->name.len))
@@ -65,11 +69,11 @@ static bool is_credential(const struct request_field *field)
 
 static void job_prepare_fields(struct job *j)
 {
-    size_t count = j->spec.request.headers.count, secret = count;
+    size_t count = j->spec.request.headers.count, own = count;
     j->fields = xcalloc(count + 1, sizeof *j->fields);
     for (size_t i = 0; i < count; i++) {
         struct request_field field = field_of(&j->spec.request.headers.v[i]);
-        j->fields[is_credential(&field) ? --secret : j->public_count++] = field;
+        j->fields[is_public(&field) ? j->public_count++ : --own] = field;
     }
     j->request.fields = j->fields;
     j->request.field_count = count;

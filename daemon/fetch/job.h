@@ -23,8 +23,8 @@ struct job {
     struct job_spec spec;
     struct job_limits limits;
     struct request request;       /* all but target, host and credentials; borrows from spec */
-    struct request_field *fields; /* owned; credentials last */
-    size_t public_count;          /* of fields, without credentials */
+    struct request_field *fields; /* owned; those any origin may see come first */
+    size_t public_count;          /* of fields: those */
 };
 
 #define JOBS_BUCKETS 64

@@ -2,6 +2,7 @@
 """What comes of a URL: its one row, its reason, its bytes."""
 import base64
 import hashlib
+import re
 import time
 
 import harness
@@ -182,15 +183,16 @@ def test_a_redirect_loop_is_seen(stage):
     assert rows[empty.url('/ping')]['outcome'] in ('stored', 'failed')
 
 
-def test_only_the_first_host_gets_credentials(stage):
+def test_only_the_first_origin_gets_the_jobs_headers(stage):
     daemon, other = stage.crawld(settings={'allow_cidr': '127.0.0.0/8,::1/128'}), stage.origin(listen='[::1]:0')
     own = stage.scripted(choose=lambda number, request: [['send', 'HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: ' + (
         own.url('/second') if request.target == '/first' else other.url('/echo')) + '\r\n\r\n']])
-    job, rows = crawl(daemon, [own.url('/first')], request={'headers': {'Authorization': 'Basic c2VjcmV0', 'Cookie': 'a=b', 'X-Mine': 'yes'}})
+    job, rows = crawl(daemon, [own.url('/first')], request={'headers': {'Authorization': 'Basic c2VjcmV0', 'Cookie': 'a=b', 'X-Key': 'k', 'Accept-Language': 'la'}})
     [row] = rows.values()
     assert [r.header('authorization') for r in own.requests] == ['Basic c2VjcmV0'] * 2
     echo = daemon.page(job, row).payload().decode().lower()
-    assert 'x-mine: yes' in echo and 'authorization' not in echo and 'cookie' not in echo, echo
+    assert [r.header('x-key') for r in own.requests] == ['k'] * 2
+    assert 'accept-language: la' in echo and not {'authorization', 'cookie', 'x-key'} & set(re.findall('^[a-z-]+', echo, re.M)), echo
 
 
 def test_keep_rules_decide_what_is_stored(stage):
