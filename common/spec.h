@@ -73,8 +73,10 @@ struct job_spec {
     } request;
 
     struct {
-        uint64_t dns_ms, connect_ms, tls_ms, first_byte_ms, idle_ms, total_ms; /* 0 = no limit */
-    } timeouts; /* none above total_ms unless that is 0 */
+        /* 0 = no limit; none above total_ms unless that is 0 */
+        uint64_t dns_ms, connect_ms, tls_ms, first_byte_ms, idle_ms, total_ms;
+        uint64_t min_rate, min_rate_ms; /* bytes/s of an answer, 0 = no limit; averaged over */
+    } timeouts;
 
     struct {
         uint64_t attempts, backoff_ms, factor, give_up_s;

@@ -36,6 +36,8 @@ struct answer {
     struct sha1 sha1;      /* of the payload */
     struct keep_scan scan; /* the job's texts, looked for in the payload */
     uint64_t payload_bytes;
+    int64_t rate_ns;     /* when rate_bytes must have come, since the answer began */
+    uint64_t rate_bytes; /* of wire_bytes */
     struct fetch *fetch; /* whose it is */
     bool has_head;
     bool reusable;        /* the connection can carry another exchange */
@@ -120,6 +122,9 @@ void fetch_let_conn(struct fetch *f, bool keep);
 
 /* Microseconds since it began; at least 1. */
 uint32_t fetch_us(const struct fetch *f);
+
+/* The answer's next span of the minimum rate begins. */
+void fetch_rate_begin(struct fetch *f);
 
 /* The row's limit begins anew: there was progress. */
 void fetch_progress(struct fetch *f, int64_t limit_ns);

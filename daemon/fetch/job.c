@@ -79,6 +79,16 @@ static void job_prepare_fields(struct job *j)
     j->request.field_count = count;
 }
 
+/* A pause that idle_ms allows must not count as slow. */
+static void prepare_rate(struct job_limits *l, const struct job_spec *s)
+{
+    uint64_t ms = s->timeouts.min_rate_ms;
+    if (ms < s->timeouts.idle_ms)
+        ms = s->timeouts.idle_ms;
+    l->rate_ns = limit_ns(s->timeouts.min_rate ? ms : 0);
+    l->rate_bytes = (uint64_t)((double)s->timeouts.min_rate * (double)ms / 1000);
+}
+
 static void job_prepare(struct job *j, const char *user_agent)
 {
     const struct job_spec *s = &j->spec;
@@ -89,6 +99,7 @@ static void job_prepare(struct job *j, const char *user_agent)
                                     .idle_ns = limit_ns(s->timeouts.idle_ms),
                                     .total_ns = limit_ns(s->timeouts.total_ms),
                                     .none_ns = INT64_MAX};
+    prepare_rate(&j->limits, s);
     j->request = (struct request){
         .method = text_of(s->request.method),
         .user_agent = text_of(own && *own ? own : user_agent),

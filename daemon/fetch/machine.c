@@ -59,13 +59,33 @@ static int64_t row_limit_ns(const struct fetch *f)
     return *(const int64_t *)((const char *)&f->job->limits + route[f->state].limit);
 }
 
-/* The nearest of the row's limit, the total and the next look at the socket. */
+/* The nearest of the row's limit, the total, the minimum rate and the next look at the socket. */
 static void fetch_set_deadline(struct fetch *f)
 {
     int64_t due_ns = f->limit_ns < f->total_ns ? f->limit_ns : f->total_ns;
+    if (f->answer && f->answer->rate_ns < due_ns)
+        due_ns = f->answer->rate_ns;
     if (f->look_ns && f->look_ns < due_ns)
         due_ns = f->look_ns;
     wheel_set(&f->machine->wheel, &f->wheel, due_ns);
+}
+
+void fetch_rate_begin(struct fetch *f)
+{
+    const struct job_limits *limits = &f->job->limits;
+    f->answer->rate_ns = add_ns(clock_mono_ns(), limits->rate_ns);
+    f->answer->rate_bytes = f->wire_bytes + limits->rate_bytes;
+}
+
+/* A span of the minimum rate is over: is the answer below it? */
+static bool fetch_is_slow(struct fetch *f, int64_t now_ns)
+{
+    if (!f->answer || f->answer->rate_ns > now_ns)
+        return false;
+    if (f->wire_bytes < f->answer->rate_bytes)
+        return true;
+    fetch_rate_begin(f);
+    return false;
 }
 
 void fetch_progress(struct fetch *f, int64_t limit_ns)
@@ -150,7 +170,8 @@ static void machine_late(struct wheel_member *member)
 {
     struct fetch *f = list_of(member, struct fetch, wheel);
     int64_t now_ns = clock_mono_ns();
-    if (f->limit_ns > now_ns && f->total_ns > now_ns) {
+    bool slow = fetch_is_slow(f, now_ns);
+    if (f->limit_ns > now_ns && f->total_ns > now_ns && !slow) {
         fetch_set_deadline(f);
         fetch_look(f);
         return;
@@ -162,6 +183,8 @@ static void machine_late(struct wheel_member *member)
     enum reason reason = route[f->state].late;
     if (f->total_ns <= now_ns)
         reason = REASON_TOTAL_TIMEOUT;
+    else if (f->limit_ns > now_ns)
+        reason = REASON_TOO_SLOW;
     else if (f->state == FETCH_HEAD && f->answer)
         reason = REASON_IDLE_TIMEOUT;
     fetch_detour(f, fetch_fail(f, reason, NULL));

@@ -62,6 +62,8 @@ void fetch_go_on(struct fetch *f)
     conn_resume(f->conn, f->machine->loop);
     if (f->total_ns != INT64_MAX)
         f->total_ns += waited_ns;
+    if (f->answer->rate_ns != INT64_MAX)
+        f->answer->rate_ns += waited_ns;
     fetch_progress(f, f->job->limits.idle_ns);
 }
 

@@ -24,6 +24,7 @@ static void answer_begin(struct fetch *f)
     head_init(&a->head, !strcmp(f->job->spec.request.method, "HEAD"));
     sha1_init(&a->sha1);
     list_init(&a->room);
+    fetch_rate_begin(f);
     fetch_tell_sent(f);
 }
 

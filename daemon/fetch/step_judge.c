@@ -49,7 +49,9 @@ static enum fetch_state to_store(struct fetch *f)
 
 static const char *cut_by(enum reason reason)
 {
-    return reason == REASON_IDLE_TIMEOUT || reason == REASON_TOTAL_TIMEOUT ? "time" : "disconnect";
+    bool late = reason == REASON_IDLE_TIMEOUT || reason == REASON_TOTAL_TIMEOUT ||
+                reason == REASON_TOO_SLOW;
+    return late ? "time" : "disconnect";
 }
 
 static enum fetch_state judge_failure(struct fetch *f)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* SEND. The request is built in the machine's scratch and written at once; only what the kernel
- * does not take is kept. A server may answer and close before it read everything, so a failed
+ * does not take is kept. That must be gone within the row's limit, so that a server that reads a
+ * byte now and then ends, too. A server may answer and close before it read everything: a failed
  * write goes on to HEAD, which finds the answer or the reason. */
 #include "daemon/fetch/machine.h"
 
@@ -41,7 +42,6 @@ enum fetch_state fetch_send(struct fetch *f)
     if (put > 0) {
         f->machine->stats->value[STAT_BYTES_OUT] += (size_t)put;
         buf_consume(&f->unsent, (size_t)put);
-        fetch_progress(f, f->job->limits.first_byte_ns);
         if (buf_len(&f->unsent))
             return FETCH_PARK;
     }

@@ -18,6 +18,7 @@ void wheel_init(struct wheel *w, struct ev_loop *loop, void (*due)(struct wheel_
     for (int i = 0; i < WHEEL_SLOTS; i++)
         list_init(&w->slot[i]);
     ev_timer_init(&w->timer, on_timer, WHEEL_SLOT_NS / 1e9, WHEEL_SLOT_NS / 1e9);
+    ev_set_priority(&w->timer, EV_MINPRI);
 }
 
 void wheel_done(struct wheel *w)

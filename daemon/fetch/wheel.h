@@ -2,7 +2,8 @@
 /* When fetches are late: a hashed wheel of 1,024 slots of 16 ms with one timer.
  *
  * Each member has one due time. Making it later only moves the field; when its slot comes up too
- * early, it is filed again. The timer runs while there are members. */
+ * early, it is filed again. The timer runs while there are members. What came over sockets in the
+ * same turn is looked at first: nobody is late for what lies there. */
 #ifndef FETCH_WHEEL_H
 #define FETCH_WHEEL_H
 

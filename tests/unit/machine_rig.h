@@ -55,12 +55,24 @@ static void serve_big(int fd)
             return;
 }
 
+/* A byte of text every 10 ms till the peer leaves, from its start again and again. */
+static void serve_drips(int fd, const char *text)
+{
+    for (size_t i = 0; send(fd, text + i % strlen(text), 1, MSG_NOSIGNAL) > 0; i++)
+        usleep(10000);
+}
+
 /* False: close. */
 static bool serve_one(int fd, const char *request)
 {
     if (!strncmp(request, "GET /big", 8)) {
         serve_big(fd);
         return true;
+    }
+    if (!strncmp(request, "GET /drip", 9)) {
+        static const char head[] = "HTTP/1.1 200 OK\r\n\r\n";
+        send(fd, head, sizeof head - (request[9] == ' ' ? 1 : 3), MSG_NOSIGNAL);
+        serve_drips(fd, request[9] == ' ' ? "x" : "X-A: b\r\n");
     }
     for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
         size_t n = strlen(pages[i].path);

@@ -92,6 +92,41 @@ START_TEST(the_total_limit_ends_what_no_other_limit_does)
 }
 END_TEST
 
+START_TEST(an_answer_below_the_minimum_rate_is_too_slow_in_head_and_body)
+{
+    static const char *const paths[] = {"/drip", "/drip-heads"};
+    begin(NONE ",\"timeouts\":{\"idle_ms\":0,\"min_rate\":2000,\"min_rate_ms\":200}}");
+    for (int i = 0; i < 2; i++) {
+        fetch(lease(paths[i]));
+        expect(IPC_DONE, OUTCOME_FAILED, REASON_TOO_SLOW);
+        ck_assert_int_gt(row_number("wire_bytes"), 0);
+    }
+    end();
+}
+END_TEST
+
+START_TEST(an_answer_at_the_minimum_rate_goes_on_to_its_next_limit)
+{
+    begin(NONE ",\"timeouts\":{\"min_rate\":5,\"min_rate_ms\":200,\"idle_ms\":0,"
+               "\"total_ms\":1000}}");
+    fetch(lease("/drip"));
+    expect(IPC_DONE, OUTCOME_FAILED, REASON_TOTAL_TIMEOUT);
+    end();
+}
+END_TEST
+
+START_TEST(a_pause_that_idle_ms_allows_is_not_slow)
+{
+    begin(NONE ",\"timeouts\":{\"min_rate\":1000000,\"min_rate_ms\":1,\"idle_ms\":500,"
+               "\"total_ms\":0}}");
+    fetch(lease("/drip"));
+    expect(IPC_DONE, OUTCOME_FAILED, REASON_TOO_SLOW);
+    const json_t *ms = json_object_get(t.row, "ms");
+    ck_assert_int_ge(json_integer_value(json_object_get(ms, "body")), 500);
+    end();
+}
+END_TEST
+
 START_TEST(a_redirect_goes_back_with_its_target)
 {
     char target[64];
@@ -370,7 +405,10 @@ END_TEST
 
 UNIT_TESTS("machine", a_page_gives_a_whole_row, the_rows_have_their_gauges,
            a_failure_has_its_reason, a_failure_that_may_pass_is_given_back_unless_it_is_the_last,
-           the_total_limit_ends_what_no_other_limit_does, a_redirect_goes_back_with_its_target,
+           the_total_limit_ends_what_no_other_limit_does,
+           an_answer_below_the_minimum_rate_is_too_slow_in_head_and_body,
+           an_answer_at_the_minimum_rate_goes_on_to_its_next_limit,
+           a_pause_that_idle_ms_allows_is_not_slow, a_redirect_goes_back_with_its_target,
            a_body_beyond_the_limit_is_cut, a_body_of_just_the_limit_is_whole,
            what_the_keep_rules_refuse_is_dropped, what_may_not_be_contacted_is_excluded,
            a_lease_that_makes_no_sense_is_refused, a_kept_connection_is_used_again,
