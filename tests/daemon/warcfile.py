@@ -17,19 +17,23 @@ def sha1_base32(data):
     return base64.b32encode(hashlib.sha1(data).digest()).decode()
 
 
+LINE_END = re.compile(rb'\r?\n')
+CHUNK_LINE = re.compile(rb'([0-9A-Fa-f]+)[ \t]*(;[^\n]*)?\r?\n')
+
+
 def unchunk(data):
     """The data without chunked framing, as far as it goes: a cut or broken one ends it."""
     out, at = [], 0
     while True:
-        line_end = data.find(b'\r\n', at)
-        match = re.match(rb'([0-9A-Fa-f]+)[ \t]*(;.*)?$', data[at:line_end]) if line_end >= 0 else None
+        match = CHUNK_LINE.match(data, at)
         if not match or int(match[1], 16) == 0:
             return b''.join(out)
-        size, at = int(match[1], 16), line_end + 2
+        size, at = int(match[1], 16), match.end()
         out.append(data[at:at + size])
-        if data[at + size:at + size + 2] != b'\r\n':
+        end = LINE_END.match(data, at + size)
+        if not end:
             return b''.join(out)
-        at += size + 2
+        at = end.end()
 
 
 def parse_headers(text):
@@ -63,10 +67,11 @@ class Record:
         return value_of(self.headers, name)
 
     def http(self):
-        """Status line or request line, headers and body of the block."""
-        head, _, body = self.block.partition(b'\r\n\r\n')
-        first, _, rest = head.decode('latin-1').partition('\r\n')
-        return first, parse_headers(rest), body
+        """Status line or request line, headers and body of the block. Lines end in CR LF or LF, and may be folded."""
+        head, body = re.split(rb'(?<=\n)\r?\n', self.block, maxsplit=1) if b'\n' in self.block else (self.block, b'')
+        head = re.sub(r'\r?\n[ \t]+', ' ', head.decode('latin-1'))
+        first, _, rest = head.replace('\r\n', '\n').partition('\n')
+        return first, parse_headers(rest.replace('\n', '\r\n')), body
 
     def payload(self):
         """The body as sent, chunking removed."""
