@@ -10,6 +10,7 @@
  * ending 2,000,000 of them) runs in slices from `timer`. */
 #include "daemon/supervisor/job.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,12 +37,11 @@ struct job *job_new(struct supervisor *s, struct job_spec *take_spec, const char
     j->created_wall_ns = clock_wall_ns();
     j->generator = generator_new(&j->spec);
     j->at = xcalloc((size_t)s->crew.count, sizeof *j->at);
-    source_init(&j->source,
-                &(struct pace){
-                    .delay_ns = (int64_t)j->spec.pace.delay_ms * NS_PER_MS,
-                    .connections = (uint32_t)j->spec.pace.connections_per_host,
-                    .per_address = (uint32_t)j->spec.pace.connections_per_ip,
-                });
+    source_init(&j->source, &(struct pace){
+                                .delay_ns = (int64_t)j->spec.pace.delay_ms * NS_PER_MS,
+                                .connections = (uint32_t)j->spec.pace.connections_per_host,
+                                .per_address = (uint32_t)j->spec.pace.connections_per_ip,
+                            });
     list_init(&j->leases);
     list_init(&j->reading);
     list_init(&j->save_waiting);
@@ -71,6 +71,41 @@ void job_dispose(struct job *j)
     free(j->at);
     free(j->dir);
     free(j);
+}
+
+/* ---- the phase ---- */
+
+#define TO(phase) (1u << JOB_##phase)
+
+static const struct {
+    const char *name;
+    unsigned may_follow;
+} phases[] = {
+    [JOB_OPENING] = {"opening", TO(OPEN) | TO(DAMAGED) | TO(CLOSED) | TO(SHUT)},
+    [JOB_OPEN] = {"open", TO(FAILING) | TO(CLOSING) | TO(CLOSED) | TO(SHUT)},
+    [JOB_FAILING] = {"failing", TO(OPENING) | TO(CLOSED) | TO(SHUT)},
+    [JOB_CLOSING] = {"closing", TO(FAILING) | TO(CLOSED) | TO(SHUT)},
+    [JOB_CLOSED] = {"closed", 0},
+    [JOB_DAMAGED] = {"damaged", TO(CLOSED) | TO(SHUT)},
+    [JOB_SHUT] = {"shut", 0},
+};
+
+void job_enter(struct job *j, enum job_phase to)
+{
+    assert(phases[j->phase].may_follow & 1u << to);
+    log_debug("job job=%s from=%s to=%s", j->spec.name, phases[j->phase].name, phases[to].name);
+    j->phase = to;
+    if (to != JOB_OPEN)
+        source_open(&j->s->hosts, &j->source, false);
+}
+
+void job_close(struct job *j)
+{
+    if (j->phase == JOB_CLOSED)
+        return;
+    job_enter(j, JOB_CLOSED);
+    j->ledger_closing = true;
+    ledger_close(j->ledger);
 }
 
 /* ---- counts and state ---- */
@@ -111,13 +146,12 @@ struct job_counts jobs_counts(const struct supervisor *s)
 
 json_t *job_counts_json(const struct job_counts *c)
 {
-    return json_pack("{sI sI sI sI sI sI sI sI}", "accepted", (json_int_t)c->accepted, "queued",
-                     (json_int_t)c->queued, "in_flight", (json_int_t)c->in_flight, "stored",
-                     (json_int_t)c->ended[OUTCOME_STORED], "dropped",
-                     (json_int_t)c->ended[OUTCOME_DROPPED], "failed",
-                     (json_int_t)c->ended[OUTCOME_FAILED], "excluded",
-                     (json_int_t)c->ended[OUTCOME_EXCLUDED], "duplicates",
-                     (json_int_t)c->duplicates);
+    return json_pack(
+        "{sI sI sI sI sI sI sI sI}", "accepted", (json_int_t)c->accepted, "queued",
+        (json_int_t)c->queued, "in_flight", (json_int_t)c->in_flight, "stored",
+        (json_int_t)c->ended[OUTCOME_STORED], "dropped", (json_int_t)c->ended[OUTCOME_DROPPED],
+        "failed", (json_int_t)c->ended[OUTCOME_FAILED], "excluded",
+        (json_int_t)c->ended[OUTCOME_EXCLUDED], "duplicates", (json_int_t)c->duplicates);
 }
 
 static const char *hold_why(const struct job *j)
@@ -162,7 +196,8 @@ const char *job_state(const struct job *j, const char **ret_why)
 bool job_idle(const struct job *j)
 {
     struct job_counts c = job_counts(j);
-    return !c.queued && !c.in_flight && !j->coming_count && queue_empty(&j->ends) && !job_generating(j);
+    return !c.queued && !c.in_flight && !j->coming_count && queue_empty(&j->ends) &&
+           !job_generating(j);
 }
 
 static uint64_t pages_begun(const struct job *j)
@@ -185,8 +220,8 @@ bool job_may_lease(const struct job *j)
 static bool limit_reached(const struct job *j)
 {
     const struct job_spec *spec = &j->spec;
-    if (spec->limits.seconds && clock_wall_ns() - j->created_wall_ns >=
-                                    (int64_t)spec->limits.seconds * NS_PER_S)
+    if (spec->limits.seconds &&
+        clock_wall_ns() - j->created_wall_ns >= (int64_t)spec->limits.seconds * NS_PER_S)
         return true;
     if (spec->limits.bytes && j->bytes_in >= spec->limits.bytes)
         return true;
@@ -213,16 +248,13 @@ void job_update(struct job *j)
         if (open)
             supervisor_kick(j->s);
     }
-    if (j->phase == JOB_CLOSING && !j->files_count) {
-        j->phase = JOB_CLOSED;
-        j->ledger_closing = true;
-        ledger_close(j->ledger);
-    }
+    if (j->phase == JOB_CLOSING && !j->files_count)
+        job_close(j);
     if (j->phase != JOB_OPEN)
         return;
     bool whole = ledger_has(j->ledger, LEDGER_LAST) || j->cancelled;
     if (whole && !j->streaming && job_idle(j)) {
-        j->phase = JOB_CLOSING;
+        job_enter(j, JOB_CLOSING);
         job_leave_files(j);
         job_update(j);
     }
@@ -238,8 +270,7 @@ struct hostq *job_queue(struct job *j, const struct url *u)
         memcpy(address + 12, u->ip, 4);
     else if (u->ip_family == 6)
         memcpy(address, u->ip, 16);
-    struct host *host =
-        hosts_get(&j->s->hosts, name.p, name.n, u->ip_family ? address : NULL);
+    struct host *host = hosts_get(&j->s->hosts, name.p, name.n, u->ip_family ? address : NULL);
     return host_queue(&j->s->hosts, host, &j->source);
 }
 

@@ -75,7 +75,7 @@ struct job {
     json_t *spec_text;     /* owned; as shown and saved */
     struct source source;
     struct ledger *ledger; /* owned; NULL when CLOSED */
-    enum job_phase phase;
+    enum job_phase phase;  /* set by job_enter() alone */
     unsigned hold;         /* enum job_hold */
     char why[256];         /* for a person: what is damaged, what the disk said */
     bool saved;            /* job.json is there: its submission can be answered, it may be fetched */
@@ -129,6 +129,13 @@ struct job {
 /* Borrows nothing: takes spec. The job is in OPENING without a ledger. */
 struct job *job_new(struct supervisor *s, struct job_spec *take_spec, const char *dir);
 void job_dispose(struct job *j);
+
+/* Changes the phase: to one that may follow, else the program is wrong and aborts. Outside of OPEN
+ * nothing is leased. */
+void job_enter(struct job *j, enum job_phase to);
+
+/* Into CLOSED: the ledger commits what it has and goes. */
+void job_close(struct job *j);
 
 /* Makes or recovers its files. */
 void job_open(struct job *j, bool create);

@@ -34,8 +34,7 @@ void job_failed(struct job *j, int err, const char *what)
 {
     struct supervisor *s = j->s;
     log_err("disk failed job=%s what=%s: %s", j->spec.name, what, strerror(abs(err)));
-    j->phase = JOB_FAILING;
-    source_open(&s->hosts, &j->source, false);
+    job_enter(j, JOB_FAILING);
     job_why_disk(j, err, what);
     j->revoke_until_ns = clock_mono_ns() + REVOKE_NS;
     leases_forget(j);
@@ -70,12 +69,10 @@ int64_t job_failure_slice(struct job *j)
         return 10 * NS_PER_MS;
     }
     if (j->abandoned) {
-        j->phase = JOB_CLOSED;
-        j->ledger_closing = true;
-        ledger_close(j->ledger);
+        job_close(j);
         return RETRY_NS;
     }
-    j->phase = JOB_OPENING;
+    job_enter(j, JOB_OPENING);
     j->hold |= HOLD_DISK;
     j->recovered = true;
     ledger_recover(j->ledger);

@@ -131,7 +131,7 @@ static void on_opened(void *owner, int err, const char *why, uint64_t torn_bytes
         log_warning("journal had a torn tail, cut job=%s bytes=%llu", j->spec.name,
                     (unsigned long long)torn_bytes);
     if (err == -EUCLEAN || err == -EPROTONOSUPPORT) {
-        j->phase = JOB_DAMAGED;
+        job_enter(j, JOB_DAMAGED);
         snprintf(j->why, sizeof j->why, "%s", why ? why : "");
         log_err("job is damaged job=%s: %s", j->spec.name, j->why);
     } else if (err < 0) {
@@ -140,7 +140,7 @@ static void on_opened(void *owner, int err, const char *why, uint64_t torn_bytes
         log_err("cannot read the job job=%s: %s; again in 10 s", j->spec.name, j->why);
         job_slices_later(j, 10 * NS_PER_S);
     } else {
-        j->phase = JOB_OPEN;
+        job_enter(j, JOB_OPEN);
         take_over(j);
     }
     tell_opened(j, err);
@@ -167,10 +167,7 @@ void job_abandon(struct job *j)
         tell_opened(j, -ECANCELED);
         job_dispose(j);
     } else if (j->phase != JOB_FAILING) {
-        j->phase = JOB_CLOSED;
-        j->ledger_closing = true;
-        job_update(j);
-        ledger_close(j->ledger);
+        job_close(j);
     }
 }
 
@@ -179,7 +176,8 @@ void job_open(struct job *j, bool create)
     const struct options *o = j->s->options;
     bool gzip = j->spec.store.compress == SPEC_GZIP;
     j->ledger = ledger_new(j->s->disk, j->s->loop, j->dir, gzip ? ".warc.gz" : ".warc",
-                           (enum ledger_durability)o->durability, o->commit_interval_ms * NS_PER_MS, &ops, j);
+                           (enum ledger_durability)o->durability, o->commit_interval_ms * NS_PER_MS,
+                           &ops, j);
     j->recovered = !create;
     if (create)
         ledger_create(j->ledger);

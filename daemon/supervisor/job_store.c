@@ -177,7 +177,7 @@ static struct job *damaged_job(struct supervisor *s, const char *dir, const char
         return NULL;
     }
     struct job *j = job_new(s, &spec, dir);
-    j->phase = JOB_DAMAGED;
+    job_enter(j, JOB_DAMAGED);
     snprintf(j->why, sizeof j->why, "%s", why);
     return j;
 }
@@ -205,7 +205,7 @@ struct job *job_store_load(struct supervisor *s, const char *dir, const json_t *
         job_pause(j, HOLD_USER);
     if (j->cancelled || (state && !strcmp(state, "done"))) {
         read_counts(j, json_object_get(o, "counts"));
-        j->phase = JOB_CLOSED;
+        job_enter(j, JOB_CLOSED);
     }
     return j;
 }

@@ -45,8 +45,7 @@ static void close_ledgers(struct supervisor *s)
     {
         struct job *j = list_of(it, struct job, link);
         if (j->ledger && j->phase != JOB_CLOSED && j->phase != JOB_SHUT) {
-            source_open(&s->hosts, &j->source, false);
-            j->phase = JOB_SHUT;
+            job_enter(j, JOB_SHUT);
             ledger_close(j->ledger);
         }
     }
