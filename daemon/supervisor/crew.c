@@ -53,22 +53,25 @@ static void on_writable(EV_P_ ev_io *io, int revents)
         ev_io_stop(EV_A_ io);
 }
 
-/* Everything it has said. False: it may not be heard any more. */
+/* Everything it has said. False: nothing it says counts any more. */
 static bool listen_to(struct worker *w, bool *ret_eof)
 {
+    if (w->unheard)
+        return false;
     int r = ipc_fill(&w->ipc);
     *ret_eof = r == 1;
     const struct ipc_head *m;
     int next = 0;
-    while (r >= 0 && (next = ipc_next(&w->ipc, &m)) == 1)
-        if (!uplink_heard(w, m))
-            return false;
+    bool good = r >= 0;
+    while (good && (next = ipc_next(&w->ipc, &m)) == 1)
+        good = uplink_heard(w, m);
     if (r < 0 || next < 0) {
         log_err("worker spoke out of turn worker=%d pid=%d: %s", w->slot, (int)w->pid,
                 strerror(r < 0 ? -r : -next));
-        return false;
+        good = false;
     }
-    return true;
+    w->unheard = !good;
+    return good;
 }
 
 static void on_readable(EV_P_ ev_io *io, int revents)
@@ -171,7 +174,7 @@ static void spawn(struct worker *w)
         return;
     }
     w->state = WORKER_STARTING;
-    w->hung = false;
+    w->hung = w->unheard = false;
     w->cell = 0;
     w->slots = 0;
     w->finished_count = 0;

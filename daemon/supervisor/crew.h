@@ -46,6 +46,7 @@ struct worker {
     uint64_t finished_count;   /* leases ended by this process */
     unsigned early_deaths;     /* in a row, before the first finished fetch */
     bool hung;                 /* killed because its heart stopped */
+    bool unheard;              /* broke the protocol: what it says counts no more */
     uint64_t cell;             /* its loop's blame cell at the last tick */
     int64_t cell_ns;           /* since when it has named that lease */
     unsigned restarts;

@@ -3,6 +3,8 @@
 import os
 import re
 import signal
+import subprocess
+import threading
 import time
 
 import harness
@@ -67,3 +69,24 @@ def test_a_workers_last_words_are_in_the_log_or_counted(stage):
     whole = len(said) + ('no newline at the end' in log)
     assert whole + suppressed == count + 1, (whole, suppressed)
     assert len(set(said)) == len(said) and log.count('of the last words') == len(said), 'lines are torn'
+
+
+def test_a_worker_that_broke_the_protocol_is_not_heard_any_more(stage):
+    answer, daemon = threading.Event(), stage.crawld(settings={'workers': 1})
+
+    def choose(number, request):
+        answer.wait(harness.PATIENCE_S)
+        return [['send', 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ntrue'], ['close']]
+    server = stage.scripted(choose=choose)
+    job = daemon.submit({'seeds': [server.url('/')], 'pace': OWN})
+    harness.wait_until(lambda: server.requests, 'it is asked for')
+    [worker] = children(daemon.process.pid)
+    os.kill(worker, signal.SIGSTOP)
+    done = subprocess.run([harness.program('tests', 'liar'), str(worker), str(1 << 32)], capture_output=True, text=True, check=False)
+    if done.returncode == 77:
+        raise harness.Skip(done.stderr)
+    assert not done.returncode, done.stderr
+    harness.wait_until(lambda: 'broke the protocol' in daemon.log() and 'worker ended' in daemon.log(), 'it is killed')
+    answer.set()
+    [row] = daemon.wait_done(job) and daemon.rows(job)
+    assert row['outcome'] == 'stored', row
