@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* A domain is percent-decoded and lower-cased straight into the output while the classes of its
- * bytes are collected; only then it is judged: a byte that is not ASCII or an xn-- label goes
- * through host_to_ascii(), a forbidden byte is refused, and a name whose last label is a number
+ * bytes are collected; only then it is judged: a name with a byte that is not ASCII goes through
+ * idna_to_ascii(), a forbidden byte is refused, and a name whose last label is a number
  * must be an IPv4 address in one of its spellings, which replaces it. */
 #include "common/host.h"
 
 #include <string.h>
 
+#include "common/idna.h"
 #include "common/percent.h"
 #include "common/url.h"
 
@@ -14,8 +15,7 @@ enum host_class {
     FORBIDDEN = 1,        /* in any host */
     FORBIDDEN_DOMAIN = 2, /* in a domain */
     UPPER = 4,
-    HYPHEN = 8,
-    NON_ASCII = 16,
+    NON_ASCII = 8,
 };
 
 #define BOTH (FORBIDDEN | FORBIDDEN_DOMAIN)
@@ -31,7 +31,6 @@ static const uint8_t host_classes[256] = {
     [' '] = BOTH,
     ['#'] = BOTH,
     ['%'] = FORBIDDEN_DOMAIN,
-    ['-'] = HYPHEN,
     ['/'] = BOTH,
     [':'] = BOTH,
     ['<'] = BOTH,
@@ -47,17 +46,6 @@ static const uint8_t host_classes[256] = {
     [0x7f] = FORBIDDEN_DOMAIN,
     [0x80 ... 0xff] = NON_ASCII,
 };
-
-/* Domain to ASCII (UTS 46, not strict) in place: text has n lower-cased bytes and room for cap.
- * Called when there is something to do: a byte that is not ASCII or an xn-- label. */
-static int host_to_ascii(char *text, size_t n, size_t cap, size_t *ret_len)
-{
-    for (size_t i = 0; i < n; i++)
-        if ((unsigned char)text[i] > 0x7f)
-            return URL_E_HOST_NOT_ASCII;
-    *ret_len = n;
-    return 0;
-}
 
 /* One number of an IPv4 address: decimal, 0x hexadecimal, 0 octal. Saturates above 2^32; -1 when it
  * is none. */
@@ -292,8 +280,8 @@ static int domain_parse(const char *in, size_t n, char *out, struct host *ret_ho
 {
     unsigned classes;
     size_t len = domain_decode(in, n, out, &classes);
-    if (classes & NON_ASCII || (classes & HYPHEN && memmem(out, len, "xn--", 4))) {
-        int error = host_to_ascii(out, len, HOST_ROOM(n), &len);
+    if (classes & NON_ASCII) {
+        int error = idna_to_ascii(out, len, HOST_ROOM(n), &len);
         if (error)
             return error;
         classes = domain_classes(out, len);

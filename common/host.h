@@ -7,8 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The most a host of n input bytes can need when written. */
-#define HOST_ROOM(n) (3 * (n) + 48)
+/* Room for a host of n input bytes when written: all it can need, but for a name whose ASCII form
+ * is longer than DNS could carry. */
+#define HOST_ROOM(n) (3 * (n) + 256)
 
 struct host {
     uint32_t len;      /* bytes written */

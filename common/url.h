@@ -9,7 +9,7 @@
  *      url_done(&u);
  *
  * Bytes that are not ASCII are taken as they are (UTF-8 or not) and percent-encoded, except in the
- * host of http and its like, where they are refused. */
+ * host of http and its like, which becomes ASCII by IDNA (common/idna.h). */
 #ifndef COMMON_URL_H
 #define COMMON_URL_H
 
@@ -32,7 +32,7 @@
     ROW(OPAQUE_BASE, "relative to a base that has no hierarchy")                                   \
     ROW(NO_HOST, "no host")                                                                        \
     ROW(HOST_CHARACTER, "forbidden character in the host")                                         \
-    ROW(HOST_NOT_ASCII, "host is not ASCII")                                                       \
+    ROW(HOST_IDNA, "host is no international domain name")                                         \
     ROW(IPV4, "bad IPv4 address")                                                                  \
     ROW(IPV6, "bad IPv6 address")                                                                  \
     ROW(PORT, "bad port")                                                                          \

@@ -21,6 +21,9 @@ static const struct sample samples[] = {
     {"encoded", NULL, "http://example.com/caf\xc3\xa9/\xe4\xb8\x8d\xe5\xad\x98\xe5\x9c\xa8?q=a b"},
     {"absolute path", "http://www.example.com/a/b/c.html?x=1", "/images/logo.png"},
     {"relative path", "http://www.example.com/a/b/c.html?x=1", "../d/e.html#top"},
+    {"IDNA", NULL,
+     "http://b\xc3\xbc"
+     "cher.example/list?page=1234"},
     {"refused", NULL, "http://a b/"},
 };
 

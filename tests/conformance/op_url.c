@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
+#include "common/host.h"
 #include "common/url.h"
+#include "common/xalloc.h"
 #include "tests/conformance/adapter.h"
 
 static void add(json_t *answer, const char *key, struct url_slice s)
@@ -60,5 +64,21 @@ json_t *op_url_canon(const json_t *request)
     if (!error)
         add(answer, "url", key);
     url_done(&u);
+    return answer;
+}
+
+json_t *op_host_ascii(const json_t *request)
+{
+    struct host host;
+    const char *input;
+    size_t n;
+    if (!arg_text(request, "input", &input, &n))
+        return answer_error("bad_argument");
+    char *out = xmalloc(HOST_ROOM(n));
+    int error = n ? host_parse(input, n, true, out, &host) : URL_E_NO_HOST;
+    json_t *answer = error ? failure(error) : json_object();
+    if (!error)
+        add(answer, "output", (struct url_slice){out, host.len});
+    free(out);
     return answer;
 }
