@@ -22,7 +22,7 @@ int main(int argc, char **argv)
     }
     struct ipc c;
     ipc_init(&c, fd, false);
-    ipc_add_number(&c, IPC_REVOKE, 1);
+    ipc_add_number(&c, IPC_SLOTS, UINT64_MAX);
     struct ipc_end *end = ipc_add(&c, IPC_DONE, 0);
     end->lease = strtoull(argv[2], NULL, 10);
     end->outcome = OUTCOME_DROPPED;
