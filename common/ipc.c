@@ -2,11 +2,12 @@
 /* Framing over a stream socket.
  *
  * A descriptor is sent with the first byte of its FILE message, so that it is received no later
- * than that byte: bytes before the message go out first by themselves (out_fd_at). The reader
- * collects descriptors in order; every FILE takes one. */
+ * than that byte: bytes before the message go out first by themselves. The reader collects
+ * descriptors in order; every FILE takes one. */
 #include "common/ipc.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -45,7 +46,8 @@ static size_t announced(const struct ipc_head *m)
     case IPC_RETRY:
     case IPC_NOCONN:
     case IPC_WFAIL:
-        return (size_t)((const struct ipc_end *)m)->tail_len + ((const struct ipc_end *)m)->next_len;
+        return (size_t)((const struct ipc_end *)m)->tail_len +
+               ((const struct ipc_end *)m)->next_len;
     default:
         return 0;
     }
@@ -58,20 +60,33 @@ static uint32_t padded(size_t n)
 
 void ipc_init(struct ipc *c, int take_fd, bool worker_speaks)
 {
-    *c = (struct ipc){.fd = take_fd, .worker_speaks = worker_speaks, .out_fd = -1};
+    *c = (struct ipc){.fd = take_fd, .worker_speaks = worker_speaks};
+}
+
+/* The first descriptor that is to go out; NULL if there is none. */
+static const struct ipc_out_fd *first_out_fd(const struct ipc *c)
+{
+    return buf_len(&c->out_fds) ? (const void *)buf_data(&c->out_fds) : NULL;
+}
+
+static void forget_out_fd(struct ipc *c)
+{
+    close(first_out_fd(c)->fd);
+    buf_consume(&c->out_fds, sizeof(struct ipc_out_fd));
 }
 
 void ipc_done(struct ipc *c)
 {
     if (c->fd >= 0)
         close(c->fd);
-    if (c->out_fd >= 0)
-        close(c->out_fd);
+    while (buf_len(&c->out_fds))
+        forget_out_fd(c);
     for (int i = 0; i < c->fd_count; i++)
         close(c->fds[i]);
+    buf_done(&c->out_fds);
     buf_done(&c->in);
     buf_done(&c->out);
-    *c = (struct ipc){.fd = -1, .out_fd = -1};
+    *c = (struct ipc){.fd = -1};
 }
 
 void *ipc_add(struct ipc *c, enum ipc_type type, size_t extra)
@@ -108,15 +123,11 @@ void ipc_add_text(struct ipc *c, enum ipc_type type, uint64_t id, const char *te
 
 int ipc_add_file(struct ipc *c, uint32_t job, uint32_t file, const char *name, int fd)
 {
-    int r = c->out_fd >= 0 ? ipc_flush(c) : 0;
-    if (r < 0)
-        return r;
-    if (c->out_fd >= 0)
-        return -EAGAIN;
-    c->out_fd = dup(fd);
-    if (c->out_fd < 0)
+    struct ipc_out_fd out = {.at = c->out_at + buf_len(&c->out),
+                             .fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)};
+    if (out.fd < 0)
         return -errno;
-    c->out_fd_at = buf_len(&c->out);
+    buf_add(&c->out_fds, &out, sizeof out);
     size_t n = strlen(name);
     struct ipc_file *m = ipc_add(c, IPC_FILE, n);
     m->job = job;
@@ -126,13 +137,15 @@ int ipc_add_file(struct ipc *c, uint32_t job, uint32_t file, const char *name, i
     return 0;
 }
 
-/* One sendmsg: bytes before the descriptor's message, or that message with it. */
+/* One sendmsg: the bytes before the next descriptor's message; or that message with it, and what
+ * follows up to the one after it. */
 static ssize_t send_some(struct ipc *c)
 {
-    bool with_fd = c->out_fd >= 0 && c->out_fd_at == 0;
-    size_t n = buf_len(&c->out);
-    if (c->out_fd >= 0 && !with_fd)
-        n = c->out_fd_at;
+    const struct ipc_out_fd *fds = first_out_fd(c);
+    size_t fds_count = buf_len(&c->out_fds) / sizeof *fds, n = buf_len(&c->out);
+    bool with_fd = fds && fds->at == c->out_at;
+    if (fds_count > with_fd)
+        n = (size_t)(fds[with_fd].at - c->out_at);
     struct iovec iov = {.iov_base = buf_data(&c->out), .iov_len = n};
     union {
         struct cmsghdr head;
@@ -144,15 +157,12 @@ static ssize_t send_some(struct ipc *c)
         msg.msg_controllen = sizeof control;
         control.head = (struct cmsghdr){
             .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
-        memcpy(CMSG_DATA(&control.head), &c->out_fd, sizeof(int));
+        memcpy(CMSG_DATA(&control.head), &fds->fd, sizeof(int));
     }
     ssize_t sent = sendmsg(c->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent > 0 && with_fd) {
-        close(c->out_fd);
-        c->out_fd = -1;
-    } else if (sent > 0 && c->out_fd >= 0) {
-        c->out_fd_at -= (size_t)sent;
-    }
+    if (sent > 0 && with_fd)
+        forget_out_fd(c);
+    c->out_at += sent > 0 ? (uint64_t)sent : 0;
     return sent;
 }
 

@@ -122,7 +122,8 @@ struct ipc_end {
     uint8_t outcome;       /* enum outcome; DONE only */
     uint8_t reason;        /* enum reason */
     uint8_t kept;          /* the connection stays open, idle */
-    uint8_t zero[3];
+    uint8_t zero;
+    uint16_t err;          /* WFAIL: errno of the write */
     uint32_t retry_after_s; /* what the server asked for; 0: nothing */
     char data[];           /* tail, next */
 };
@@ -142,8 +143,13 @@ struct ipc {
     struct buf in, out;
     int fds[IPC_FDS_MAX]; /* received, in order */
     int fd_count;
-    int out_fd;           /* to go with the bytes at out_fd_at; -1 none */
-    size_t out_fd_at;     /* bytes of `out` before the message the descriptor belongs to */
+    struct buf out_fds;   /* struct ipc_out_fd, owned: to go with their messages, in order */
+    uint64_t out_at;      /* of the stream: where `out` begins */
+};
+
+struct ipc_out_fd {
+    uint64_t at; /* of the stream: its message's first byte */
+    int fd;
 };
 
 /* take_fd: one end of a socketpair(AF_UNIX, SOCK_STREAM). */
@@ -158,7 +164,7 @@ void ipc_add_number(struct ipc *c, enum ipc_type type, uint64_t id);
 /* A text of any length, in as many messages as it takes. */
 void ipc_add_text(struct ipc *c, enum ipc_type type, uint64_t id, const char *text, size_t len);
 
-/* Sends a FILE with its descriptor (borrowed: it is duplicated). 0 or -errno. */
+/* Adds a FILE with its descriptor (borrowed: it is duplicated). 0 or -errno. */
 int ipc_add_file(struct ipc *c, uint32_t job, uint32_t file, const char *name, int fd);
 
 /* Writes what it can. 0 all written, 1 some is left (wait for writable), -errno. */

@@ -197,7 +197,7 @@ static void on_respawn(EV_P_ ev_timer *t, int revents)
 
 static void worker_init(struct supervisor *s, struct worker *w, int slot)
 {
-    *w = (struct worker){.s = s, .slot = slot, .ipc = {.fd = -1, .out_fd = -1}, .stats_fd = -1};
+    *w = (struct worker){.s = s, .slot = slot, .ipc = {.fd = -1}, .stats_fd = -1};
     list_init(&w->leases);
     list_init(&w->waiting);
     ev_init(&w->reading, on_readable);

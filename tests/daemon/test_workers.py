@@ -90,3 +90,19 @@ def test_a_worker_that_broke_the_protocol_is_not_heard_any_more(stage):
     answer.set()
     [row] = daemon.wait_done(job) and daemon.rows(job)
     assert row['outcome'] == 'stored', row
+
+
+def test_a_busy_worker_gets_the_files_of_many_jobs_at_once(stage):
+    origin, daemon = stage.origin(), stage.crawld(settings={'workers': 1, 'commit_interval': '20ms'})
+    first = daemon.submit({'seeds': [origin.url('/first')], 'pace': OWN})
+    daemon.wait_done(first)
+    [worker] = children(daemon.process.pid)
+    os.kill(worker, signal.SIGSTOP)
+    jobs = [daemon.submit({'seeds': [origin.url(f'/{n}/{i}?{"x" * 300}') for i in range(100)], 'pace': {'preset': 'own'}})
+            for n in range(64)]
+    harness.wait_until(lambda: daemon.status()['counts']['in_flight'] == 6400 or 'no sign of life' in daemon.log(), 'all are leased')
+    os.kill(worker, signal.SIGCONT)
+    for job in jobs:
+        daemon.wait_done(job)
+        assert len(daemon.check_pages(job)) == 100
+    assert 'cannot pass a file' not in daemon.log(), daemon.log()

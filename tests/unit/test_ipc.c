@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -88,10 +89,67 @@ START_TEST(a_descriptor_arrives_with_its_file_message_among_others)
 }
 END_TEST
 
+/* Fills the socket, so that nothing of what is added then can be written before it is read. */
+static unsigned fill_socket(void)
+{
+    unsigned count = 0;
+    do
+        ipc_add_number(&supervisor, IPC_DROP, count++);
+    while (!ipc_flush(&supervisor));
+    return count;
+}
+
+START_TEST(many_descriptors_wait_for_a_slow_reader_and_each_comes_with_its_file)
+{
+    enum { FILES = 200 };
+    open_pair();
+    unsigned drops = fill_socket();
+    for (unsigned i = 0; i < FILES; i++) {
+        int fd = memfd_create("file", MFD_CLOEXEC);
+        ck_assert_int_eq(write(fd, &i, sizeof i), sizeof i);
+        ck_assert_int_eq(ipc_add_file(&supervisor, i, 1, "name", fd), 0);
+        ipc_add_number(&supervisor, IPC_DROP, i);
+        close(fd);
+    }
+    for (unsigned i = 0; i < drops; i++, ipc_flush(&supervisor))
+        ck_assert_uint_eq(((const struct ipc_number *)must_next(&worker))->id, i);
+    for (unsigned i = 0, held; i < FILES; i++) {
+        const struct ipc_file *m = (const void *)must_next(&worker);
+        ck_assert_int_eq(m->head.type, IPC_FILE);
+        ck_assert_uint_eq(m->job, i);
+        int fd = ipc_take_fd(&worker);
+        ck_assert_int_eq(pread(fd, &held, sizeof held, 0), sizeof held);
+        ck_assert_uint_eq(held, i);
+        close(fd);
+        ck_assert_uint_eq(((const struct ipc_number *)must_next(&worker))->id, i);
+        ipc_flush(&supervisor);
+    }
+    close_pair();
+}
+END_TEST
+
+START_TEST(descriptors_not_sent_are_closed)
+{
+    open_pair();
+    int before = dup(0);
+    close(before);
+    fill_socket();
+    for (int i = 0; i < 10; i++)
+        ck_assert_int_eq(ipc_add_file(&supervisor, 1, 1, "name", 0), 0);
+    int fds[2] = {supervisor.fd, worker.fd};
+    close_pair();
+    ck_assert_int_lt(fds[0], before);
+    ck_assert_int_lt(fds[1], before);
+    int after = fcntl(0, F_DUPFD, before);
+    ck_assert_int_eq(after, before);
+    close(after);
+}
+END_TEST
+
 START_TEST(messages_cut_anywhere_arrive_the_same)
 {
     open_pair();
-    struct ipc out = {.fd = -1, .out_fd = -1};
+    struct ipc out = {.fd = -1};
     for (int i = 0; i < 5; i++) {
         struct ipc_end *m = ipc_add(&out, IPC_DONE, 11);
         m->lease = (uint64_t)i;
@@ -150,5 +208,6 @@ END_TEST
 
 UNIT_TESTS("ipc", long_texts_arrive_whole_in_several_messages,
            a_descriptor_arrives_with_its_file_message_among_others,
-           messages_cut_anywhere_arrive_the_same, what_a_worker_may_not_say_is_refused,
-           a_descriptor_from_a_worker_is_refused)
+           many_descriptors_wait_for_a_slow_reader_and_each_comes_with_its_file,
+           descriptors_not_sent_are_closed, messages_cut_anywhere_arrive_the_same,
+           what_a_worker_may_not_say_is_refused, a_descriptor_from_a_worker_is_refused)
