@@ -24,6 +24,7 @@ static void fill_record(struct ipc_end *end, const struct capture *c)
 {
     end->file = c->file;
     end->end = c->end;
+    end->err = (uint16_t)-c->err;
 }
 
 static void tell(const struct fetch *f, enum ipc_type type)

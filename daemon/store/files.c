@@ -139,6 +139,12 @@ void batch_add(struct batch *b, struct store_file *f, const struct store_job *jo
     c->end = f->made_end;
 }
 
+/* A short write does not say why: one byte more does. It counts no more than the rest. */
+static int why_short(int fd)
+{
+    return write(fd, "", 1) < 0 ? -errno : -ENOSPC;
+}
+
 /* False: the file has failed. */
 static bool file_write(struct store_file *f, const struct iovec *pieces, int count)
 {
@@ -153,7 +159,7 @@ static bool file_write(struct store_file *f, const struct iovec *pieces, int cou
     if (n < 0)
         f->err = -errno;
     else if ((size_t)n < total)
-        f->err = -ENOSPC;
+        f->err = why_short(f->fd);
     return !f->err;
 }
 

@@ -211,7 +211,7 @@ void job_tell(struct job *j, int slot);
 void job_file_made(struct job *j, uint64_t cookie, uint32_t file, int fd, const char *name);
 void job_file_left(struct job *j, uint32_t file);
 void job_file_grew(struct job *j, int slot, uint32_t file, uint64_t end_bytes);
-void job_file_failed(struct job *j, int slot, uint32_t file);
+void job_file_failed(struct job *j, int slot, uint32_t file, int err);
 void job_leave_files(struct job *j);
 
 /* Once a second: a file that could not be made or passed on is asked for again. */
@@ -229,8 +229,8 @@ void job_revoked(struct job *j, int slot);
 /* One slice of giving up; how long until the next. */
 int64_t job_failure_slice(struct job *j);
 
-/* Nothing more is to be written for a while: what the disk said stands in j->why. */
-void job_disk_full(struct job *j);
+/* A worker could not write a WARC file: nothing more is to be written for a while. */
+void job_disk_full(struct job *j, int err);
 
 /* "ENOSPC: No space left on device (commit)". */
 void job_why_disk(struct job *j, int err, const char *what);

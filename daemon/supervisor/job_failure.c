@@ -85,15 +85,15 @@ void job_why_disk(struct job *j, int err, const char *what)
     snprintf(j->why, sizeof j->why, "%s: %s (%s)", name ? name : "error", strerror(abs(err)), what);
 }
 
-void job_disk_full(struct job *j)
+void job_disk_full(struct job *j, int err)
 {
     unsigned doublings = j->wfail_count < 4 ? j->wfail_count : 4;
     int64_t wait_ns = NS_PER_S << doublings;
     j->wfail_count++;
     j->disk_retry_ns = clock_mono_ns() + (wait_ns < RETRY_NS ? wait_ns : RETRY_NS);
-    snprintf(j->why, sizeof j->why, "a WARC file could not be written");
-    log_err("WARC file not written job=%s: the disk is full or broken; held for ms=%lld",
-            j->spec.name, (long long)((j->disk_retry_ns - clock_mono_ns()) / NS_PER_MS));
+    job_why_disk(j, err, "writing a WARC file");
+    log_err("WARC file not written job=%s: %s; held for ms=%lld", j->spec.name, j->why,
+            (long long)((j->disk_retry_ns - clock_mono_ns()) / NS_PER_MS));
     job_pause(j, HOLD_DISK);
     job_slices_later(j, j->disk_retry_ns - clock_mono_ns());
 }

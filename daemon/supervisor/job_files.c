@@ -100,12 +100,12 @@ void job_file_grew(struct job *j, int slot, uint32_t file, uint64_t end_bytes)
 }
 
 /* The first WFAIL of a file gives it up; those of the leases behind it come later. */
-void job_file_failed(struct job *j, int slot, uint32_t file)
+void job_file_failed(struct job *j, int slot, uint32_t file, int err)
 {
     for (size_t i = 0; i < j->files_count; i++) {
         if (j->files[i].file != file || j->files[i].slot != slot)
             continue;
-        job_disk_full(j);
+        job_disk_full(j, err);
         job_file_left(j, file);
         break;
     }

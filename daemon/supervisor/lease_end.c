@@ -247,7 +247,7 @@ void lease_wfail(struct lease *l, const struct ipc_end *end)
     int slot = l->worker->slot;
     release_host(l, end, false);
     lease_back(l, false);
-    job_file_failed(j, slot, end->file);
+    job_file_failed(j, slot, end->file, end->err);
 }
 
 void lease_excluded(struct lease *l)
