@@ -31,6 +31,13 @@ void fetch_charge(struct fetch *f)
     a->charged_bytes = a->capture.response.cap;
 }
 
+/* Chunks of a byte are six times as long as what they hold: as much framing as body is enough. */
+static bool is_beyond(const struct fetch *f)
+{
+    uint64_t max = f->job->spec.max_body_bytes;
+    return max && f->wire_bytes > 2 * max + HEAD_BYTES;
+}
+
 static void keep_wire(struct fetch *f, const char *from, const char *to)
 {
     struct answer *a = f->answer;
@@ -84,6 +91,10 @@ static enum fetch_state take_in(struct fetch *f, struct body_span in)
     keep_wire(f, from, in.p);
     if (v == HTTP_FAILED)
         return fetch_fail(f, a->body.failure, NULL);
+    if (v == HTTP_MORE && is_beyond(f)) {
+        a->capture.truncated = "length";
+        return FETCH_NEXT;
+    }
     if (v == HTTP_MORE) {
         fetch_progress(f, f->job->limits.idle_ns);
         return FETCH_PARK;

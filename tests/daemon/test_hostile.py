@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Plays the scripts of the hostile suite ($CRAWLD_SHARED or ../shared) to a daemon; each end must be one the case allows."""
+"""Servers that mean no good: the cases of the hostile suite ($CRAWLD_SHARED or ../shared) and those of hostile.json, which
+has the same form, are played to a daemon all at once, each by a server on an address of its own. Each end must be one
+the case allows."""
 import json
 import os
 
@@ -10,9 +12,12 @@ from scripted import Unsupported
 LIMIT_S = 300
 SHARED = os.environ.get('CRAWLD_SHARED') or os.path.join(os.path.dirname(harness.TOP), 'shared')
 # Subjects that are not built yet, and cases that need names or a second host.
-NOT_BUILT = {'content-coding', 'cookies'}
+NOT_BUILT = {'content-coding'}
 NEED_NAMES = {'R19', 'R22', 'R25', 'R28'}
 NEED_CLOSED_LOOPBACK = {'R13'}
+# Slower than an honest server ever is, so that a case does not take longer than it must.
+LIMITS = {'retry': {'attempts': 1}, 'max_body_bytes': 4 << 20,
+          'timeouts': {'connect_ms': 3000, 'first_byte_ms': 3000, 'idle_ms': 3000, 'total_ms': 8000, 'min_rate': 50, 'min_rate_ms': 4000}}
 
 
 def verdict(row):
@@ -22,39 +27,76 @@ def verdict(row):
     return {row['outcome']} | ({'truncated'} if row.get('truncated') == 'length' else set())
 
 
-def load_cases():
-    path = os.path.join(SHARED, 'suites', 'own-hostile-http', 'cases.json')
-    if not os.path.exists(path):
-        raise harness.Skip(f'no {path}')
+def read_cases(path):
     with open(path, encoding='utf-8') as file:
         return json.load(file)
 
 
-def test_hostile_answers_end_as_the_suite_allows(stage):
-    cases = [case for case in load_cases() if case['cat'] not in NOT_BUILT and case['id'] not in NEED_NAMES | NEED_CLOSED_LOOPBACK]
-    daemon, servers = stage.crawld(settings={'contact': 'ops@example.org'}), {}
-    for case in cases:
+def suite_cases():
+    path = os.path.join(SHARED, 'suites', 'own-hostile-http', 'cases.json')
+    if not os.path.exists(path):
+        raise harness.Skip(f'no {path}')
+    return read_cases(path)
+
+
+def start_servers(stage, cases):
+    """{id: a server on 127.7.x.y that plays the case}."""
+    servers = {}
+    for number, case in enumerate(cases):
         try:
-            servers[case['id']] = stage.scripted(case['steps'])
+            servers[case['id']] = stage.scripted(case['steps'], host=f'127.7.{number // 250}.{number % 250 + 1}')
         except Unsupported as what:
             print(case['id'], 'not played:', what)
-    job = daemon.submit({'seeds': [servers[c['id']].url(f"/{c['id']}") for c in cases if c['id'] in servers],
-                         'pace': {'preset': 'own'}, 'retry': {'attempts': 1}, 'max_body_bytes': 4 << 20,
-                         'timeouts': {'connect_ms': 3000, 'first_byte_ms': 3000, 'idle_ms': 3000, 'total_ms': 8000}})
+    return servers
+
+
+def complaint(case, row):
+    """What is wrong about that end; None: nothing."""
+    allowed, body_bytes = set(case['expect']['any_of']), case['expect'].get('body_len')
+    if not verdict(row) & allowed:
+        return f"{case['id']} {case['name']}: {sorted(verdict(row))} not in {sorted(allowed)}"
+    if body_bytes is not None and row['outcome'] == 'stored' and row['body_bytes'] != body_bytes:
+        return f"{case['id']} {case['name']}: {row['body_bytes']} bytes of {body_bytes}"
+    return None
+
+
+def play(stage, cases):
+    """All cases at once, and honest pages beside them."""
+    servers, origin = start_servers(stage, cases), stage.origin()
+    daemon = stage.crawld(settings={'contact': 'ops@example.org'})
+    job = daemon.submit({'seeds': [server.url(f'/{name}') for name, server in servers.items()], 'pace': {'preset': 'own'}, **LIMITS})
+    honest = daemon.submit({'seeds': [origin.url(f'/p{n}') for n in range(500)], 'pace': {'preset': 'own'}})
+    daemon.wait_done(honest)
     daemon.wait_done(job)
+    assert {row['outcome'] for row in daemon.check_pages(honest)} == {'stored'}
     rows = {row['url'].rpartition('/')[2]: row for row in daemon.check_pages(job)}
-    wrong = []
-    for case in cases:
-        if case['id'] in servers:
-            row, allowed = rows[case['id']], set(case['expect']['any_of'])
-            short = 'body_len' in case['expect'] and row['outcome'] == 'stored' and row['body_bytes'] != case['expect']['body_len']
-            if not verdict(row) & allowed or short:
-                wrong.append(f"{case['id']} {case['name']}: {sorted(verdict(row))} not in {sorted(allowed)}, {row.get('body_bytes')} bytes")
-    assert not wrong, '; '.join(wrong)
+    wrong = [complaint(case, rows[case['id']]) for case in cases if case['id'] in servers]
+    assert not any(wrong), '; '.join(filter(None, wrong))
+    daemon.ctl('verify', job)
+
+
+def test_hostile_answers_end_as_the_suite_allows(stage):
+    play(stage, [case for case in suite_cases() if case['cat'] not in NOT_BUILT and case['id'] not in NEED_NAMES | NEED_CLOSED_LOOPBACK])
+
+
+def test_hostile_answers_of_every_class_end_as_they_should(stage):
+    play(stage, read_cases(os.path.join(harness.HERE, 'hostile.json')))
+
+
+def test_an_answer_that_breaks_at_any_byte_is_no_page(stage):
+    answer = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello'
+    allowed = {'rst': {'conn_reset', 'body_incomplete', 'bad_response'}, 'close': {'empty_reply', 'body_incomplete', 'bad_response'}}
+    scripts = {f'/{how}/{n}': [['send', answer[:n]], [how]] for how in allowed for n in range(len(answer))}
+    server, daemon = stage.scripted(by_target=scripts), stage.crawld()
+    job = daemon.submit({'seeds': [server.url(target) for target in scripts], 'pace': {'preset': 'own', 'in_flight': 50}, **LIMITS})
+    daemon.wait_done(job)
+    for row in daemon.rows(job):
+        how = row['url'].split('/')[3]
+        assert row['outcome'] == 'failed' and row['reason'] in allowed[how], row
 
 
 def test_redirects_between_names_end_as_the_suite_allows(stage):
-    cases = [case for case in load_cases() if case['id'] in NEED_NAMES | NEED_CLOSED_LOOPBACK]
+    cases = [case for case in suite_cases() if case['id'] in NEED_NAMES | NEED_CLOSED_LOOPBACK]
     public, other, private = '93.184.216.34', '93.184.216.35', '10.0.0.5'
     own_network(public, other, private)
     dns = stage.dns({'a.test': [public], 'other.test': [other], 'mixed.test': [public, private]})
@@ -73,7 +115,7 @@ def test_redirects_between_names_end_as_the_suite_allows(stage):
 
 
 def test_a_connection_that_breaks_between_two_requests_costs_no_page(stage):
-    cases = [case for case in load_cases() if case['cat'] == 'reuse']
+    cases = [case for case in suite_cases() if case['cat'] == 'reuse']
     servers, daemon = [stage.scripted(case['steps']) for case in cases], stage.crawld()
     for pace in ({'preset': 'own', 'connections_per_host': 1}, {'preset': 'own', 'in_flight': 1}):
         before = [len(server.requests) for server in servers]

@@ -62,6 +62,18 @@ static void serve_drips(int fd, const char *text)
         usleep(10000);
 }
 
+/* Chunks of one byte till the peer leaves. */
+static void serve_crumbs(int fd)
+{
+    char chunks[6 * 512 + 1] = "";
+    static const char head[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (size_t i = 0; i < sizeof chunks - 1; i++)
+        chunks[i] = "1\r\nx\r\n"[i % 6];
+    send(fd, head, sizeof head - 1, MSG_NOSIGNAL);
+    while (send(fd, chunks, sizeof chunks - 1, MSG_NOSIGNAL) > 0)
+        ;
+}
+
 /* False: close. */
 static bool serve_one(int fd, const char *request)
 {
@@ -69,6 +81,8 @@ static bool serve_one(int fd, const char *request)
         serve_big(fd);
         return true;
     }
+    if (!strncmp(request, "GET /crumbs", 11))
+        serve_crumbs(fd);
     if (!strncmp(request, "GET /drip", 9)) {
         static const char head[] = "HTTP/1.1 200 OK\r\n\r\n";
         send(fd, head, sizeof head - (request[9] == ' ' ? 1 : 3), MSG_NOSIGNAL);

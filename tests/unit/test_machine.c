@@ -151,6 +151,17 @@ START_TEST(a_body_beyond_the_limit_is_cut)
 }
 END_TEST
 
+START_TEST(framing_beyond_all_measure_is_cut)
+{
+    begin(NONE ",\"max_body_bytes\":100000}");
+    fetch(lease("/crumbs"));
+    expect(IPC_DONE, OUTCOME_STORED, REASON_NONE);
+    ck_assert_str_eq(row_text("truncated"), "length");
+    ck_assert_int_lt(row_number("wire_bytes"), 500000);
+    end();
+}
+END_TEST
+
 START_TEST(a_body_of_just_the_limit_is_whole)
 {
     begin(NONE ",\"max_body_bytes\":5}");
@@ -409,10 +420,10 @@ UNIT_TESTS("machine", a_page_gives_a_whole_row, the_rows_have_their_gauges,
            an_answer_below_the_minimum_rate_is_too_slow_in_head_and_body,
            an_answer_at_the_minimum_rate_goes_on_to_its_next_limit,
            a_pause_that_idle_ms_allows_is_not_slow, a_redirect_goes_back_with_its_target,
-           a_body_beyond_the_limit_is_cut, a_body_of_just_the_limit_is_whole,
-           what_the_keep_rules_refuse_is_dropped, what_may_not_be_contacted_is_excluded,
-           a_lease_that_makes_no_sense_is_refused, a_kept_connection_is_used_again,
-           a_connection_the_server_closed_is_replaced,
+           a_body_beyond_the_limit_is_cut, framing_beyond_all_measure_is_cut,
+           a_body_of_just_the_limit_is_whole, what_the_keep_rules_refuse_is_dropped,
+           what_may_not_be_contacted_is_excluded, a_lease_that_makes_no_sense_is_refused,
+           a_kept_connection_is_used_again, a_connection_the_server_closed_is_replaced,
            a_grant_for_a_kept_connection_never_opens_one,
            connections_of_a_limited_host_are_accounted_for,
            a_granted_connection_that_never_came_to_be_is_told_as_closed,
