@@ -18,6 +18,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/sha1.h"
 #include "common/xalloc.h"
 #include "daemon/supervisor/job_slices.h"
 #include "daemon/supervisor/supervisor.h"
@@ -282,9 +283,9 @@ struct hostq *job_queue_of(struct job *j, const char *url)
 }
 
 /* Its seq, or 0 for a duplicate. */
-static uint64_t take_in(struct job *j, const char *text, size_t len, bool ends)
+static uint64_t take_in(struct job *j, const char *text, size_t len, bool dedup, bool ends)
 {
-    uint64_t seq = ledger_accept(j->ledger, text, len, j->spec.dedup, ends);
+    uint64_t seq = ledger_accept(j->ledger, text, len, dedup && j->spec.dedup, ends);
     if (!seq)
         j->duplicates_count++;
     else if (!j->first_new_seq)
@@ -292,27 +293,60 @@ static uint64_t take_in(struct job *j, const char *text, size_t len, bool ends)
     return seq;
 }
 
-/* A URL that ends before it begins. `text` is what its row shows. */
-static void end_at_once(struct job *j, const char *text, size_t len, enum reason reason,
+/* What is known of a URL that ends before it begins. Its row shows the first URL_MAX_GIVEN bytes of
+ * the text. */
+struct given_end {
+    const char *text;
+    size_t len;
+    bool part;     /* the text is only a part of what was given */
+    uint64_t line; /* 0 not known */
+};
+
+/* What tells it from others: the text; behind what is cut off, a sum of the whole; behind a part,
+ * its line. */
+static void end_key(const struct given_end *e, struct buf *out)
+{
+    char more[64] = "";
+    if (e->part) {
+        snprintf(more, sizeof more, "#line %llu", (unsigned long long)e->line);
+    } else if (e->len > URL_MAX_GIVEN) {
+        uint8_t sum[SHA1_BYTES];
+        sha1_of(e->text, e->len, sum);
+        sha1_base32(sum, more);
+    }
+    size_t room = URL_MAX_GIVEN - strlen(more);
+    buf_clear(out);
+    buf_add(out, e->text, e->len < room ? e->len : room);
+    buf_adds(out, more);
+}
+
+static void end_at_once(struct job *j, const struct given_end *e, enum reason reason,
                         const char *detail)
 {
-    if (len > URL_MAX_GIVEN)
-        len = URL_MAX_GIVEN;
-    uint64_t seq = take_in(j, text, len, true);
+    struct buf key = {0};
+    end_key(e, &key);
+    uint64_t seq = take_in(j, buf_data(&key), buf_len(&key), !e->part || e->line, true);
+    buf_done(&key);
     if (!seq)
         return;
     queue_push(&j->ends, seq);
-    job_row_excluded(j, seq, text, len, reason, detail);
+    size_t shown = e->len < URL_MAX_GIVEN ? e->len : URL_MAX_GIVEN;
+    job_row_excluded(j, seq, e->text, shown, reason, detail);
+}
+
+static void end_bad(struct job *j, const struct given_end *e, const char *why)
+{
+    char detail[128];
+    if (e->line)
+        snprintf(detail, sizeof detail, "line %llu: %s", (unsigned long long)e->line, why);
+    else
+        snprintf(detail, sizeof detail, "%s", why);
+    end_at_once(j, e, REASON_BAD_URL, detail);
 }
 
 void job_give_bad(struct job *j, const char *text, size_t len, uint64_t line, const char *why)
 {
-    char detail[128];
-    if (line)
-        snprintf(detail, sizeof detail, "line %llu: %s", (unsigned long long)line, why);
-    else
-        snprintf(detail, sizeof detail, "%s", why);
-    end_at_once(j, text, len, REASON_BAD_URL, detail);
+    end_bad(j, &(struct given_end){text, len, .part = true, .line = line}, why);
 }
 
 enum job_given job_give(struct job *j, const char *text, size_t len, uint64_t line)
@@ -321,22 +355,23 @@ enum job_given job_give(struct job *j, const char *text, size_t len, uint64_t li
     struct url_slice canon;
     int r = len > URL_MAX_GIVEN ? URL_E_TOO_LONG : url_parse(text, len, NULL, u);
     if (r) {
-        job_give_bad(j, text, len, line, url_strerror(r));
+        end_bad(j, &(struct given_end){text, len, .line = line}, url_strerror(r));
         return GIVEN_EXCLUDED;
     }
     if (url_canon(u, &canon)) {
-        end_at_once(j, u->href, u->href_len, REASON_SCHEME, NULL);
+        end_at_once(j, &(struct given_end){u->href, u->href_len}, REASON_SCHEME, NULL);
         return GIVEN_EXCLUDED;
     }
     if (canon.n > URL_MAX_GIVEN) {
-        job_give_bad(j, canon.p, canon.n, line, "too long when percent-encoded");
+        end_bad(j, &(struct given_end){canon.p, canon.n, .line = line},
+                "too long when percent-encoded");
         return GIVEN_EXCLUDED;
     }
     if (u->scheme == URL_HTTPS) {
-        end_at_once(j, canon.p, canon.n, REASON_SCHEME, "not built");
+        end_at_once(j, &(struct given_end){canon.p, canon.n}, REASON_SCHEME, "not built");
         return GIVEN_EXCLUDED;
     }
-    if (!take_in(j, canon.p, canon.n, false))
+    if (!take_in(j, canon.p, canon.n, true, false))
         return GIVEN_KNOWN;
     j->coming_count++;
     return GIVEN_NEW;

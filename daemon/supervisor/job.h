@@ -150,7 +150,8 @@ enum job_given { GIVEN_NEW, GIVEN_KNOWN, GIVEN_EXCLUDED };
  * the row of what is no URL. */
 enum job_given job_give(struct job *j, const char *text, size_t len, uint64_t line);
 
-/* The same for what the client could not send as a string: it is no URL, `text` describes it. */
+/* The same for what the client could not send as a string: it is no URL, `text` shows a part of it.
+ * Two such are the same only if they come from the same line. */
 void job_give_bad(struct job *j, const char *text, size_t len, uint64_t line, const char *why);
 
 /* `last`: the input is whole. */

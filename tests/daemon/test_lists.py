@@ -191,3 +191,30 @@ def test_run_takes_a_template_and_goes_on(stage):
     with open(path, encoding='utf-8') as file:
         counted = collections.Counter(json.loads(line)['url'] for line in file)
     assert counted == collections.Counter(origin.url(f'/delay/5/{n}') for n in range(1, 3001))
+
+
+def test_lines_that_differ_where_they_are_cut_off_each_have_a_row(stage):
+    daemon = stage.crawld()
+    long = ['http://127.0.0.1:9/' + 'a' * 9000 + str(n) for n in range(3)]
+    wide = ['http://127.0.0.1:9/' + 'é' * 4000 + str(n) for n in range(2)]  # too long when percent-encoded
+    job = daemon.submit({'pace': {'preset': 'own'}}, more=True)
+    for urls in (long, wide, long, wide, [{'line': 7, 'bad': 'http://x/'}, {'line': 8, 'bad': 'http://x/'}],
+                 [{'line': 7, 'bad': 'http://x/'}, {'line': 0, 'bad': 'http://x/'}, {'line': 0, 'bad': 'http://x/'}]):
+        daemon.call('job.add', job=job, urls=urls)
+    daemon.call('job.add', job=job, urls=[], last=True)
+    counts = daemon.wait_done(job)['counts']
+    rows = daemon.rows(job)
+    assert {(row['outcome'], row['reason']) for row in rows} == {('excluded', 'bad_url')}, rows
+    assert (counts['excluded'], counts['duplicates']) == (9, 6), counts
+    assert all(len(row['url']) <= 8192 and row['url'].startswith('http://') for row in rows)
+    daemon.kill()
+    daemon.start()
+    assert len(daemon.rows(job)) == 9
+
+
+def test_long_lines_of_a_file_each_have_a_row(stage):
+    daemon = stage.crawld()
+    lines = ['http://127.0.0.1:9/' + 'a' * 9000 + str(n) for n in range(3)]
+    daemon.ctl('submit', '--name', 'long', *OWN, '-i', stage.write('long.txt', '\n'.join(lines)), '--wait')
+    rows = daemon.rows('long')
+    assert sorted(row['detail'].split(':')[0] for row in rows) == ['line 1', 'line 2', 'line 3'], rows
