@@ -39,7 +39,8 @@ static int read_at(int fd, uint64_t offset, size_t length, struct buf *ret)
     return 0;
 }
 
-int warcfile_inflate(const char *data, size_t len, int zlib, size_t max, struct buf *ret_out)
+/* One whole gzip member of at most `max` bytes. 0, -EBADMSG or -EFBIG. */
+static int gunzip(const char *data, size_t len, size_t max, struct buf *ret_out)
 {
     struct libdeflate_decompressor *d = libdeflate_alloc_decompressor();
     enum libdeflate_result r = LIBDEFLATE_BAD_DATA;
@@ -48,8 +49,7 @@ int warcfile_inflate(const char *data, size_t len, int zlib, size_t max, struct 
         if (room > max)
             room = max;
         char *out = buf_reserve(ret_out, room);
-        r = zlib ? libdeflate_zlib_decompress(d, data, len, out, room, &got)
-                 : libdeflate_gzip_decompress(d, data, len, out, room, &got);
+        r = libdeflate_gzip_decompress(d, data, len, out, room, &got);
         if (r != LIBDEFLATE_INSUFFICIENT_SPACE || room == max)
             break;
     }
@@ -66,7 +66,7 @@ int warcfile_record(int fd, uint64_t offset, uint64_t length, struct buf *ret_re
         return -EFBIG;
     int r = read_at(fd, offset, (size_t)length, &raw);
     if (!r && buf_len(&raw) > 2 && !memcmp(buf_data(&raw), "\x1f\x8b", 2)) {
-        r = warcfile_inflate(buf_data(&raw), buf_len(&raw), 0, WARCFILE_RECORD_MAX, ret_record);
+        r = gunzip(buf_data(&raw), buf_len(&raw), WARCFILE_RECORD_MAX, ret_record);
         buf_done(&raw);
     } else if (!r) {
         *ret_record = raw;

@@ -22,8 +22,4 @@ int warcfile_record(int fd, uint64_t offset, uint64_t length, struct buf *ret_re
  * -EBADMSG. */
 int warcfile_block(const struct buf *record, const char **ret_block, size_t *ret_len);
 
-/* Uncompresses one whole gzip member (or zlib stream if `zlib`) of at most `max` bytes. 0,
- * -EBADMSG or -EFBIG. Appends to ret_out. */
-int warcfile_inflate(const char *data, size_t len, int zlib, size_t max, struct buf *ret_out);
-
 #endif

@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/warcfile.h"
-#include "common/xalloc.h"
+#include "common/inflate.h"
+
+#define ROOM_BYTES 65536
+#define CHUNK_MOST (UINT64_C(1) << 40) /* a larger chunk size is not read to its end */
 
 /* The head's length with the blank line, 0 if there is none. */
 static size_t head_length(const char *http, size_t len)
@@ -54,7 +56,7 @@ static bool join_chunks(const char *p, size_t len, struct buf *ret_body)
         const char *newline = memchr(p, '\n', (size_t)(end - p));
         if (!newline || !isxdigit((unsigned char)*p))
             return false;
-        for (; isxdigit((unsigned char)*p) && size < PAYLOAD_MAX; p++)
+        for (; isxdigit((unsigned char)*p) && size < CHUNK_MOST; p++)
             size = size * 16 +
                    (uint64_t)(isdigit((unsigned char)*p) ? *p - '0' : (*p | 32) - 'a' + 10);
         if (!size)
@@ -71,35 +73,30 @@ static bool join_chunks(const char *p, size_t len, struct buf *ret_body)
     return false;
 }
 
-/* Undoes one coding; false if it is not known or the data is not whole. */
-static bool undo(const char *coding, struct buf *body)
+/* Takes the content codings off; false, with the body as it was, if that cannot be done. */
+static bool decode(const char *list, struct buf *body)
 {
-    bool gzip = !strcmp(coding, "gzip") || !strcmp(coding, "x-gzip");
-    if (!gzip && strcmp(coding, "deflate"))
-        return false;
+    struct codings codings;
     struct buf plain = {0};
-    if (warcfile_inflate(buf_data(body), buf_len(body), !gzip, PAYLOAD_MAX, &plain)) {
-        buf_done(&plain);
-        return false;
-    }
-    buf_done(body);
-    *body = plain;
-    return true;
-}
-
-/* Codings are undone from the last one backwards; those left over stay in the text. */
-static void undo_all(char *codings, struct buf *body)
-{
-    for (;;) {
-        size_t len = strlen(codings);
-        while (len && strchr(" \t,", codings[len - 1]))
-            codings[--len] = '\0';
-        char *comma = strrchr(codings, ','), *last = comma ? comma + 1 : codings;
-        last += strspn(last, " \t");
-        if (!len || (strcmp(last, "identity") && !undo(last, body)))
-            return;
-        *last = '\0';
-    }
+    codings_parse(list, strlen(list), &codings);
+    if (codings.verdict != CODINGS_KNOWN || !codings.count)
+        return codings.verdict == CODINGS_KNOWN;
+    struct inflate *z = inflate_new();
+    struct inflate_span in = {buf_data(body), buf_len(body)};
+    enum inflate_verdict v;
+    size_t n;
+    inflate_begin(z, &codings, inflate_most(in.len));
+    do {
+        v = inflate_next(z, &in, buf_reserve(&plain, ROOM_BYTES), ROOM_BYTES, &n);
+        buf_grew(&plain, n);
+    } while (v == INFLATE_AGAIN);
+    bool whole = !inflate_end(z);
+    struct buf *unused = whole ? body : &plain;
+    buf_done(unused);
+    if (whole)
+        *body = plain;
+    inflate_free(z);
+    return whole;
 }
 
 int payload_read(const char *http, size_t len, struct buf *ret_body,
@@ -114,10 +111,8 @@ int payload_read(const char *http, size_t len, struct buf *ret_body,
         join_chunks(http + head, len - head, ret_body);
     else
         buf_add(ret_body, http + head, len - head);
-    if (buf_len(ret_body))
-        undo_all(coding, ret_body);
-    const char *rest = coding + strspn(coding, " \t");
-    snprintf(ret_coding, PAYLOAD_CODING, "%s", rest);
+    bool plain = decode(coding, ret_body);
+    snprintf(ret_coding, PAYLOAD_CODING, "%s", plain ? "" : coding + strspn(coding, " \t"));
     free(transfer);
     free(coding);
     return 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The body inside a stored HTTP response: head stripped, chunks joined, gzip and deflate undone. */
+/* The body inside a stored HTTP response: head stripped, chunks joined, content codings taken
+ * off within the limits of common/inflate.h. */
 #ifndef CTL_PAYLOAD_H
 #define CTL_PAYLOAD_H
 
@@ -7,11 +8,10 @@
 
 #include "common/buf.h"
 
-#define PAYLOAD_MAX    (1u << 30) /* bytes of a decoded body; a larger one stays coded */
 #define PAYLOAD_CODING 64
 
-/* ret_coding: the codings that are left on the body, "" if none. Only what is whole is decoded; a
- * body cut short comes as it is. 0, or -EBADMSG if there is no HTTP head. */
+/* ret_coding: the codings that are left on the body, "" if none: a body that is cut short or
+ * broken, or would become too large, comes as it is. 0, or -EBADMSG if there is no HTTP head. */
 int payload_read(const char *http, size_t len, struct buf *ret_body,
                  char ret_coding[PAYLOAD_CODING]);
 

@@ -55,7 +55,7 @@ START_TEST(broken_chunks_give_what_came)
 }
 END_TEST
 
-START_TEST(gzip_is_undone_and_other_codings_are_named)
+START_TEST(codings_are_taken_off_and_what_is_left_is_named)
 {
     char http[1024] = "HTTP/1.1 200\r\nContent-Encoding: GZip\r\n\r\n";
     size_t head = strlen(http), n = gzip("hello hello hello", http + head, sizeof http - head);
@@ -67,7 +67,12 @@ START_TEST(gzip_is_undone_and_other_codings_are_named)
     ck_assert_uint_eq(buf_len(&got), n - 1);
     buf_done(&got);
     EXPECT_BODY("HTTP/1.1 200\r\nContent-Encoding: br\r\n\r\nxyz", "xyz", "br");
-    EXPECT_BODY("HTTP/1.1 200\r\nContent-Encoding: br, identity\r\n\r\nxyz", "xyz", "br");
+    EXPECT_BODY("HTTP/1.1 200\r\nContent-Encoding: SDCH, identity\r\n\r\nxyz", "xyz",
+                "sdch, identity");
+    EXPECT_BODY("HTTP/1.1 200\r\nContent-Encoding: identity\r\n\r\nxyz", "xyz", "");
+    EXPECT_BODY("HTTP/1.1 200\r\nContent-Encoding: deflate\r\n\r\n\x4b\x4c\x4a\x06\0", "abc", "");
+    EXPECT_BODY("HTTP/1.1 200\r\nContent-Encoding: br\r\n\r\n\x0b\x01\x80\x61\x62\x63\x03", "abc",
+                "");
 }
 END_TEST
 
@@ -149,5 +154,5 @@ START_TEST(a_record_cut_anywhere_is_refused)
 END_TEST
 
 UNIT_TESTS("ctl_payload", heads_are_stripped_and_chunks_joined, broken_chunks_give_what_came,
-           gzip_is_undone_and_other_codings_are_named, what_is_no_http_is_refused,
+           codings_are_taken_off_and_what_is_left_is_named, what_is_no_http_is_refused,
            records_are_read_from_finished_and_open_files, a_record_cut_anywhere_is_refused)
