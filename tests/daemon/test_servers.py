@@ -212,6 +212,25 @@ def test_scripted_server_can_refuse_connections(stage):
             pass
 
 
+def test_scripted_server_speaks_tls_and_ends_it_as_told(stage):
+    ca = stage.ca()
+    cert = ca.issue('a.test')
+
+    def fetch(*end):
+        server = stage.scripted([['send', 'hello'], list(end)], tls=cert)
+        context = ssl.create_default_context(cafile=ca.path)
+        with socket.create_connection(('127.0.0.1', server.port)) as plain:
+            with context.wrap_socket(plain, server_hostname='a.test', suppress_ragged_eofs=False) as secure:
+                secure.sendall(b'GET / HTTP/1.1\r\n\r\n')
+                return secure.recv(100), secure.recv(100)
+    assert fetch('close_notify') == (b'hello', b'')
+    for end in ('close', 'rst'):
+        try:
+            raise AssertionError(fetch(end))
+        except (ssl.SSLEOFError, ConnectionResetError):
+            pass
+
+
 def test_nginx_serves_from_its_own_directory(stage):
     nginx = stage.nginx(files={'a/index.html': 'hello'})
     assert get(nginx.port, '/a/')[2] == b'hello'

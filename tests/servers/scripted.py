@@ -12,6 +12,7 @@ A script is a list of steps, each a list of a name and its arguments; text is la
     random N   hex HEX     N bytes of noise (always the same); bytes in hex
     coded {enc, label, plain_len, zeros, layers, flip_crc, fname_len}   a whole answer, coded
     sleep_ms N   wait_request   shut_wr   close   rst
+    close_notify           says over TLS that nothing more will come; close alone does not
     hang                   keeps the connection, silent, until the peer leaves
     noaccept               must be the only step: the listen queue is full
 
@@ -30,6 +31,7 @@ import json
 import random
 import re
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -119,6 +121,8 @@ class Connection:
         try:
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.sock.settimeout(self.server.patience_s)
+            if self.server.tls:
+                self.sock = self.server.tls.wrap_socket(self.sock, server_side=True, suppress_ragged_eofs=False)
             if not self.server.sends_first(self.number):
                 self.read_request()
             for name, *arguments in self.server.script_for(self.number, self.request):
@@ -212,10 +216,14 @@ class Connection:
         try:
             while self.sock.recv(65536):
                 pass
-        except BlockingIOError:
+        except (BlockingIOError, ssl.SSLWantReadError):
             pass
         self.sock.close()
         raise PeerLeft
+
+    def do_close_notify(self):
+        self.sock.settimeout(0)
+        self.sock.unwrap()
 
     def do_rst(self):
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
@@ -228,14 +236,17 @@ class ScriptedServer:
     by_target[target]; or what choose(connection number, request) returns.
 
     robots: the bytes /robots.txt is answered with on the side (default 404, connection kept), None:
-    it is a request like any other.
+    it is a request like any other. tls: (certificate, key), paths; the scripts are played over TLS.
     """
     NOT_FOUND = b'HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n'
 
     def __init__(self, steps=None, *, scripts=None, by_target=None, choose=None, host='127.0.0.1', port=0,
-                 robots=NOT_FOUND, patience_s=60):
+                 robots=NOT_FOUND, patience_s=60, tls=None):
         self.scripts = scripts if scripts is not None else [steps or []]
-        self.by_target, self.choose, self.robots, self.patience_s = by_target, choose, robots, patience_s
+        self.by_target, self.choose, self.robots, self.patience_s, self.tls = by_target, choose, robots, patience_s, None
+        if tls:
+            self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.tls.load_cert_chain(*tls)
         self.host, self.lock, self.stopping = host, threading.Lock(), threading.Event()
         self.requests, self.robots_requests, self.errors = [], [], []
         self.connection_count, self.word_count = 0, 0
@@ -255,9 +266,9 @@ class ScriptedServer:
         else:
             threading.Thread(target=self.accept, daemon=True).start()
 
-    def url(self, path='/'):
-        host = f'[{self.host}]' if ':' in self.host else self.host
-        return f'http://{host}:{self.port}{path}'
+    def url(self, path='/', host=None):
+        host = host or (f'[{self.host}]' if ':' in self.host else self.host)
+        return f'{"https" if self.tls else "http"}://{host}:{self.port}{path}'
 
     def fill_queue(self):
         for _ in range(4):
