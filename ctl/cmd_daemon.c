@@ -199,23 +199,45 @@ static void print_problem(const json_t *problem)
     buf_done(&b);
 }
 
+static void print_repair(const char *job, int64_t cut_bytes)
+{
+    if (!cut_bytes)
+        printf("%s: nothing to repair\n", job);
+    else
+        printf("%s: cut %lld bytes off frontier.log, kept as frontier.log.cut; what they said is "
+               "fetched again, URLs they took in must be added again\n",
+               job, (long long)cut_bytes);
+}
+
 /* Reading every file takes as long as it takes: no reply timeout unless one was asked for. */
 int cmd_verify(struct ctl *ctl, int argc, char **argv)
 {
     json_t *result = NULL, *problem;
     size_t i;
-    int r = ctl_args(ctl, NULL, 0, 1, &argc, argv);
+    bool repair = false;
+    const struct flag own[] = {{"repair", 0, true, flag_set, &repair}, {0}};
+    int r = ctl_args(ctl, own, 0, 1, &argc, argv);
+    if (!r && repair && !argc) {
+        say_error("verify --repair: which job?");
+        say_hint("crawlctl verify JOB --repair; crawlctl jobs shows which are damaged");
+        return EXIT_USAGE;
+    }
     if (!r)
         r = ctl_connect(ctl);
     if (r)
         return r;
     if (ctl->reply_timeout_ns == CTL_REPLY_TIMEOUT_NS)
         client_set_timeout(ctl->client, 0);
-    r = ctl_call(ctl, "verify", argc ? json_pack("{s:s}", "job", argv[0]) : NULL, &result);
+    json_t *args = argc ? json_pack("{s:s}", "job", argv[0]) : NULL;
+    if (repair)
+        json_object_set_new(args, "repair", json_true());
+    r = ctl_call(ctl, "verify", args, &result);
     if (r)
         return r;
     bool ok = json_is_true(json_object_get(result, "ok"));
     if (!print_object(ctl, result)) {
+        if (repair)
+            print_repair(argv[0], jsonp_int(result, "cut_bytes"));
         json_array_foreach(json_object_get(result, "problems"), i, problem) print_problem(problem);
         puts(ok ? "ok" : "damaged");
     }

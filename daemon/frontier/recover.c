@@ -17,8 +17,6 @@
 #include "common/xalloc.h"
 #include "daemon/frontier/fs.h"
 
-#define REPAIR "; `crawlctl verify --repair` cuts the job back to what is whole"
-
 struct open_file {
     uint32_t id;
     char name[];
@@ -74,10 +72,19 @@ __attribute__((format(printf, 2, 3))) static int damage(struct recovery *r, cons
 {
     va_list ap;
     va_start(ap, fmt);
-    int n = vsnprintf(r->out->why, JOURNAL_WHY_BYTES, fmt, ap);
+    vsnprintf(r->out->why, JOURNAL_WHY_BYTES, fmt, ap);
     va_end(ap);
-    if (n >= 0 && n < JOURNAL_WHY_BYTES)
-        snprintf(r->out->why + n, JOURNAL_WHY_BYTES - (size_t)n, "%s", REPAIR);
+    return -EUCLEAN;
+}
+
+/* The same for what verify_repair() can mend: says so. */
+static int tell_repair(struct recovery *r)
+{
+    size_t n = strlen(r->out->why);
+    const char *slash = strrchr(r->dir, '/');
+    snprintf(r->out->why + n, JOURNAL_WHY_BYTES - n,
+             "; `crawlctl verify %s --repair` cuts the job back to what is whole",
+             slash ? slash + 1 : r->dir);
     return -EUCLEAN;
 }
 
@@ -91,11 +98,13 @@ static int look_at_tail(struct recovery *r)
         return damage(r, "frontier.log: the batch at offset %llu is damaged",
                       (unsigned long long)j->pos);
     int found = journal_reader_tail(j, &whole_at);
-    if (found > 0)
-        return damage(r,
-                      "frontier.log: the batch at offset %llu is damaged, a whole one follows at "
-                      "offset %llu",
-                      (unsigned long long)j->pos, (unsigned long long)whole_at);
+    if (found > 0) {
+        damage(r,
+               "frontier.log: the batch at offset %llu is damaged, a whole one follows at offset "
+               "%llu",
+               (unsigned long long)j->pos, (unsigned long long)whole_at);
+        return tell_repair(r);
+    }
     r->out->torn_bytes = j->pager.size - j->pos;
     return found;
 }
@@ -110,7 +119,7 @@ static int look_at_journal(struct recovery *r)
     while ((err = journal_reader_next(&r->reader, &b)) > 0) {
         int bad = state_apply(r->out->state, &b, r->out->why);
         if (bad)
-            return bad;
+            return bad == -EUCLEAN ? tell_repair(r) : bad;
         r->last = b;
         atomic_store_explicit(&r->out->percent,
                               (unsigned)(r->reader.pos * 100 / r->reader.pager.size),
@@ -233,8 +242,11 @@ static int run(struct recovery *r)
     if ((err = open_at(r->dir, "frontier.log", O_RDWR)) < 0)
         return err;
     out->journal_fd = err;
-    if ((err = look_at_journal(r)) || (err = look_at_results(r)) ||
-        (err = fs->list(r->warc_dir, look_at_file, r)) || (err = settle_journal(r)))
+    if ((err = look_at_journal(r)))
+        return err;
+    if ((err = look_at_results(r)) || (err = fs->list(r->warc_dir, look_at_file, r)))
+        return err == -EUCLEAN ? tell_repair(r) : err;
+    if ((err = settle_journal(r)))
         return err;
     int64_t size = fs->size(out->results_fd);
     if (size > (int64_t)out->state->results_bytes)

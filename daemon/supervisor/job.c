@@ -86,8 +86,8 @@ static const struct {
     [JOB_OPEN] = {"open", TO(FAILING) | TO(CLOSING) | TO(CLOSED) | TO(SHUT)},
     [JOB_FAILING] = {"failing", TO(OPENING) | TO(CLOSED) | TO(SHUT)},
     [JOB_CLOSING] = {"closing", TO(FAILING) | TO(CLOSED) | TO(SHUT)},
-    [JOB_CLOSED] = {"closed", 0},
-    [JOB_DAMAGED] = {"damaged", TO(CLOSED) | TO(SHUT)},
+    [JOB_CLOSED] = {"closed", TO(OPENING)},
+    [JOB_DAMAGED] = {"damaged", TO(OPENING) | TO(CLOSED) | TO(SHUT)},
     [JOB_SHUT] = {"shut", 0},
 };
 
@@ -120,7 +120,7 @@ struct job_counts job_counts(const struct job *j)
         .duplicates = j->duplicates_count,
     };
     memcpy(c.ended, j->ended_count, sizeof c.ended);
-    if (j->phase == JOB_FAILING || j->phase == JOB_OPENING) {
+    if (j->phase == JOB_FAILING || j->phase == JOB_OPENING || j->phase == JOB_DAMAGED) {
         c.queued = c.accepted;
         for (int o = 0; o < OUTCOME_COUNT; o++)
             c.queued -= c.ended[o];

@@ -77,7 +77,7 @@ struct job {
     struct ledger *ledger; /* owned; NULL when CLOSED */
     enum job_phase phase;  /* set by job_enter() alone */
     unsigned hold;         /* enum job_hold */
-    char why[256];         /* for a person: what is damaged, what the disk said */
+    char why[512];         /* for a person: what is damaged, what the disk said */
     bool saved;            /* job.json is there: its submission can be answered, it may be fetched */
     bool abandoned;        /* could not be made: goes when its ledger is closed */
     int64_t revoke_until_ns; /* FAILING: workers that have not given up by then are killed */
@@ -102,6 +102,7 @@ struct job {
     uint64_t leases_count, leases_fetch_count;
     uint64_t bytes_in;            /* of the answers of ended URLs */
     uint64_t results_bytes;       /* committed */
+    uint64_t cut_bytes;           /* of its journal, by the last repair */
     struct queue ends;            /* seqs accepted with `ends`, rows not committed */
     struct list leases;           /* all of them */
     struct list reading;          /* leases whose text is being read, in order */
@@ -136,6 +137,9 @@ void job_enter(struct job *j, enum job_phase to);
 
 /* Into CLOSED: the ledger commits what it has and goes. */
 void job_close(struct job *j);
+
+/* Tells those who wait for the job to be open. */
+void job_tell_opened(struct job *j, int err);
 
 /* Makes or recovers its files. */
 void job_open(struct job *j, bool create);
@@ -222,6 +226,13 @@ void job_files_tick(struct job *j);
 
 /* Counts bytes and pages per host anew from the committed rows, if the job has such limits. */
 void job_recount(struct job *j);
+
+/* ---- repair (job_repair.c) ---- */
+
+/* A damaged job, or one that has ended: its journal is cut back to what the other files bear out,
+ * then it is recovered and goes on. False: its phase does not allow that. w is told when it is open
+ * again, or cannot be (j->why). */
+bool job_repair(struct job *j, struct job_wait *w);
 
 /* ---- failure (job_failure.c) ---- */
 void job_failed(struct job *j, int err, const char *what);

@@ -69,7 +69,7 @@ static void on_failed(void *owner, int err, const char *what)
     job_failed(owner, err, what);
 }
 
-static void tell_opened(struct job *j, int err)
+void job_tell_opened(struct job *j, int err)
 {
     while (!list_empty(&j->opened_waiting)) {
         struct job_wait *w = list_of(j->opened_waiting.next, struct job_wait, link);
@@ -86,7 +86,7 @@ static void on_closed(void *owner)
     ledger_free(j->ledger);
     j->ledger = NULL;
     if (j->phase == JOB_SHUT) {
-        tell_opened(j, -ECANCELED);
+        job_tell_opened(j, -ECANCELED);
         supervisor_ledger_closed(j->s);
         return;
     }
@@ -143,7 +143,7 @@ static void on_opened(void *owner, int err, const char *why, uint64_t torn_bytes
         job_enter(j, JOB_OPEN);
         take_over(j);
     }
-    tell_opened(j, err);
+    job_tell_opened(j, err);
     job_update(j);
     if (j->phase == JOB_OPEN)
         job_slices_run(j);
@@ -164,7 +164,7 @@ void job_abandon(struct job *j)
 {
     j->abandoned = true;
     if (!j->ledger) {
-        tell_opened(j, -ECANCELED);
+        job_tell_opened(j, -ECANCELED);
         job_dispose(j);
     } else if (j->phase != JOB_FAILING) {
         job_close(j);

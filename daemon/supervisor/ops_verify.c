@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* verify reads all that a job has, which takes as long as it takes: a process of its own does it
  * (daemon/verify/) and prints the result to a pipe. It reads what is committed, so the job goes on
- * meanwhile. */
+ * meanwhile. With `repair` a damaged job is mended first (job_repair.c). */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/xalloc.h"
 #include "daemon/supervisor/ops.h"
+#include "daemon/supervisor/rights.h"
 #include "daemon/supervisor/supervisor.h"
 
 #define AT_ONCE_MAX      4
@@ -85,11 +86,13 @@ static void on_end(EV_P_ ev_child *c, int revents)
     json_t *result = c->rstatus ? NULL : json_loadb(buf_data(&v->text), buf_len(&v->text), 0, NULL);
     if (r)
         r->verify = NULL;
-    if (r && result)
+    if (r && result) {
+        json_object_update(result, r->result);
         request_ok(r, json_incref(result));
-    else if (r)
+    } else if (r) {
         request_error(r, ERROR_INTERNAL, NULL, NULL, "verify ended without a result, status %d",
                       c->rstatus);
+    }
     json_decref(result);
     verify_free(v);
 }
@@ -135,7 +138,7 @@ static int start(struct verify *v, char *const *argv)
     return 0;
 }
 
-void op_verify(struct request *r)
+static void verify(struct request *r)
 {
     struct supervisor *s = r->s;
     size_t count = list_count(&s->verifies);
@@ -158,4 +161,46 @@ void op_verify(struct request *r)
     }
     r->verify = v;
     list_add_tail(&s->verifies, &v->link);
+}
+
+/* ---- repair ---- */
+
+static void on_repaired(struct job_wait *w, int err)
+{
+    struct request *r = list_of(w, struct request, job_wait);
+    if (err) {
+        request_error(r, ERROR_STORAGE, "args.job", "the log of crawld tells what was tried",
+                      "job %s is not repaired: %s", r->job->spec.name,
+                      err == -ECANCELED ? "the daemon is stopping" : r->job->why);
+        return;
+    }
+    r->result = json_pack("{sI}", "cut_bytes", (json_int_t)r->job->cut_bytes);
+    verify(r);
+}
+
+static void repair(struct request *r)
+{
+    const char *why, *state = r->job ? job_state(r->job, &why) : NULL;
+    r->job_wait.done = on_repaired;
+    if (!r->job)
+        request_error(r, ERROR_BAD_ARGUMENT, "args.job", "jobs are repaired one by one",
+                      "repair needs a job");
+    else if (request_level(r) < LEVEL_OPERATE)
+        request_error(r, ERROR_DENIED, NULL, NULL, "repair needs level %s, yours is %s",
+                      level_name(LEVEL_OPERATE), level_name(request_level(r)));
+    else if (r->s->draining)
+        request_error(r, ERROR_SHUTTING_DOWN, NULL, NULL, "the daemon is stopping");
+    else if (!job_repair(r->job, &r->job_wait))
+        request_error(r, ERROR_WRONG_STATE, "args.job",
+                      r->job->phase == JOB_DAMAGED ? "`crawlctl delete --keep-data` only forgets it"
+                                                   : "what is damaged, or has ended, is repaired",
+                      "job %s is %s%s%s", r->job->spec.name, state, *why ? ": " : "", why);
+}
+
+void op_verify(struct request *r)
+{
+    if (request_flag(r, "repair"))
+        repair(r);
+    else
+        verify(r);
 }

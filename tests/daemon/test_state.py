@@ -4,6 +4,8 @@ import fcntl
 import glob
 import json
 import os
+import re
+import shlex
 import signal
 import time
 
@@ -238,3 +240,78 @@ def test_verify_finds_what_is_damaged(stage):
     result, code = verified(daemon, 'good')
     assert [job['name'] for job in result['jobs']] == ['good'] and code == 0, result
     assert 'page' in daemon.ctl('verify', 'page', check=False).stdout
+
+
+def refused(daemon, *arguments):
+    """The exit code and the words of a crawlctl that is to fail."""
+    done = daemon.ctl(*arguments, check=False)
+    assert done.returncode, done.stdout
+    return done.returncode, done.stderr
+
+
+def test_a_damaged_journal_is_repaired_by_the_command_its_job_names(stage):
+    origin, daemon = stage.origin(), stage.crawld(settings={'commit_interval': '10ms'})
+    urls = small_job(daemon, origin, 'bad')
+    for part in range(3):
+        more = [origin.url(f'/more/{part}/{n}') for n in range(100)]
+        daemon.call('job.add', job='bad', urls=more)
+        harness.wait_until(lambda: daemon.show('bad')['idle'], 'idle again')
+        urls += more
+    daemon.kill()
+    path = os.path.join(daemon.job_dir('bad'), 'frontier.log')
+    with open(path, 'rb') as file:
+        flip(path, file.read().index(b'/more/1/50'))
+    daemon.start()
+    shown = daemon.show('bad')
+    assert shown['state'] == 'damaged', shown
+    [command] = re.findall('`crawlctl (.*?)`', shown['why'])
+    done = daemon.ctl(*shlex.split(command))
+    assert 'cut ' in done.stdout and done.stdout.endswith('ok\n'), done.stdout
+    shown = daemon.show('bad')
+    assert shown['state'] == 'running' and 0 < shown['counts']['accepted'] < len(urls), shown
+    for n in range(0, len(urls), 100):
+        daemon.call('job.add', job='bad', urls=urls[n:n + 100])
+    daemon.call('job.finish', job='bad')
+    judge(daemon, 'bad', urls)
+    daemon.kill()
+    daemon.start()
+    judge(daemon, 'bad', urls)
+
+
+def test_a_job_that_ended_and_lost_rows_is_repaired_and_fetches_them_again(stage):
+    origin, daemon = stage.origin(), stage.crawld(settings={'commit_interval': '10ms'})
+    urls = [origin.url(f'/delay/2/{n}') for n in range(300)]
+    job = daemon.submit({'seeds': urls, 'pace': {**OWN, 'in_flight': 2}})
+    daemon.wait_done(job)
+    path = os.path.join(daemon.job_dir(job), 'results.jsonl')
+    os.truncate(path, os.path.getsize(path) // 2)
+    assert refused(daemon, 'verify', job)[0] == 1
+    done = daemon.ctl('--json', 'verify', job, '--repair')
+    assert json.loads(done.stdout)['cut_bytes'] > 0, done.stdout
+    judge(daemon, job, urls)
+    again = len(origin.ledger().requests) - len(urls)
+    assert 0 < again < len(urls), again
+    daemon.kill()
+    daemon.start()
+    judge(daemon, job, urls)
+    assert json.loads(daemon.ctl('--json', 'verify', job, '--repair').stdout)['cut_bytes'] == 0
+    judge(daemon, job, urls)
+
+
+def test_what_cannot_be_repaired_is_refused(stage):
+    origin, daemon = stage.origin(), stage.crawld(settings={'commit_interval': '10ms'})
+    for name in ('running', 'headless', 'unnamed'):
+        small_job(daemon, origin, name, 20)
+    daemon.kill()
+    flip(os.path.join(daemon.job_dir('headless'), 'frontier.log'), 8)
+    flip(os.path.join(daemon.job_dir('unnamed'), 'job.json'), 1)
+    daemon.start()
+    assert '--repair' not in daemon.show('headless')['why'], daemon.show('headless')
+    assert refused(daemon, 'verify', 'running', '--repair')[0] == 6
+    assert refused(daemon, 'verify', 'unnamed', '--repair')[0] == 6
+    assert refused(daemon, 'verify', '--repair')[0] == 2
+    assert refused(daemon, 'verify', 'none', '--repair')[0] == 4
+    code, words = refused(daemon, 'verify', 'headless', '--repair')
+    assert code == 1 and 'cannot be repaired' in words, (code, words)
+    assert daemon.show('headless')['state'] == 'damaged'
+    daemon.ctl('delete', 'headless')
