@@ -6,6 +6,8 @@
 
 #include "common/xalloc.h"
 
+#define BIG_BYTES (1 << 20) /* beyond it, growing moves no bytes and waste weighs more */
+
 char *buf_reserve(struct buf *b, size_t n)
 {
     if (b->cap - b->len >= n)
@@ -18,7 +20,7 @@ char *buf_reserve(struct buf *b, size_t n)
     }
     size_t cap = b->cap ? b->cap : 64;
     while (cap - b->len < n)
-        cap *= 2;
+        cap += cap < BIG_BYTES ? cap : cap / 4;
     b->p = xrealloc(b->p, cap);
     b->cap = cap;
     return b->p + b->len;

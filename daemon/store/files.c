@@ -4,6 +4,8 @@
  *
  *     out:   [ a1 | a2 | b1 | a3 ]      a: writev(a1+a2, a3)      b: writev(b1)
  *
+ * A large record does not pass through the buffer: its response goes to the file at once.
+ *
  * A write is never repeated: one that was short ends the file. What lies wholly before the cut is
  * written, the rest is not. */
 #include "daemon/store/files.h"
@@ -17,6 +19,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/xalloc.h"
+#include "daemon/store/large.h"
 
 /* Level 1: 6 us for a page of 1 KiB and 47 for one of 20 KiB, where level 6 takes 9 and 103 and
  * saves a hundredth. */
@@ -49,14 +52,14 @@ void batch_done(struct batch *b)
     buf_done(&b->record);
 }
 
-/* Whether the record's middle looks compressed already (a body with a content coding, an image):
- * all byte values about equally often. The sum of their squared counts in the sample is then near
- * 5,100; text has 30,000 and more, base64 17,000. */
-static bool record_is_dense(const struct buf *record)
+/* Whether the middle looks compressed already (a body with a content coding, an image): all byte
+ * values about equally often. The sum of their squared counts in the sample is then near 5,100;
+ * text has 30,000 and more, base64 17,000. */
+static bool is_dense(const struct buf *bytes)
 {
-    if (buf_len(record) < DENSE_MIN_BYTES)
+    if (buf_len(bytes) < DENSE_MIN_BYTES)
         return false;
-    const uint8_t *p = (const uint8_t *)buf_data(record) + (buf_len(record) - SAMPLE_BYTES) / 2;
+    const uint8_t *p = (const uint8_t *)buf_data(bytes) + (buf_len(bytes) - SAMPLE_BYTES) / 2;
     uint16_t counts[256] = {0};
     uint32_t squares = 0;
     for (int i = 0; i < SAMPLE_BYTES; i++)
@@ -77,7 +80,7 @@ static void batch_record_end(struct batch *b, bool gzip)
 {
     if (!gzip)
         return;
-    struct libdeflate_compressor *z = record_is_dense(&b->record) ? b->gzip_stored : b->gzip;
+    struct libdeflate_compressor *z = is_dense(&b->record) ? b->gzip_stored : b->gzip;
     size_t n = buf_len(&b->record), bound = libdeflate_gzip_compress_bound(z, n);
     char *to = buf_reserve(&b->out, bound);
     buf_grew(&b->out, libdeflate_gzip_compress(z, buf_data(&b->record), n, to, bound));
@@ -100,53 +103,13 @@ static void file_begin(struct batch *b, struct store_file *f, const struct store
     batch_record_end(b, job->gzip);
 }
 
-static void capture_records(struct batch *b, const struct warc_id *info, bool gzip,
-                            struct capture *c)
-{
-    struct warc_exchange x = {.url = c->url,
-                              .url_len = c->url_len,
-                              .ip = c->ip,
-                              .wall_ns = c->wall_ns,
-                              .payload_sha1 = c->has_payload ? c->payload_sha1 : NULL,
-                              .truncated = c->truncated,
-                              .info = *info};
-    warc_ids_next(&b->ids, &x.response);
-    warc_ids_next(&b->ids, &x.request);
-    size_t start = buf_len(&b->out);
-    warc_add_response(batch_record(b, gzip), &x, buf_data(&c->response), buf_len(&c->response));
-    batch_record_end(b, gzip);
-    c->length = buf_len(&b->out) - start;
-    warc_add_request(batch_record(b, gzip), &x, buf_data(&c->request), buf_len(&c->request));
-    batch_record_end(b, gzip);
-}
-
-void batch_add(struct batch *b, struct store_file *f, const struct store_job *job,
-               struct capture *c)
-{
-    size_t at = buf_len(&b->out);
-    list_add_tail(&f->made, &c->link.list);
-    if (list_empty(&f->in_batch))
-        list_add_tail(&b->files, &f->in_batch);
-    if (!f->begun)
-        file_begin(b, f, job);
-    c->offset = f->made_end + (buf_len(&b->out) - at);
-    capture_records(b, &f->info, job->gzip, c);
-    c->made_at = at;
-    c->made_bytes = buf_len(&b->out) - at;
-    c->file = f->file;
-    c->file_name = f->name;
-    f->made_end += c->made_bytes;
-    c->end = f->made_end;
-}
-
 /* A short write does not say why: one byte more does. It counts no more than the rest. */
 static int why_short(int fd)
 {
     return write(fd, "", 1) < 0 ? -errno : -ENOSPC;
 }
 
-/* False: the file has failed. */
-static bool file_write(struct store_file *f, const struct iovec *pieces, int count)
+bool file_write(struct store_file *f, const struct iovec *pieces, int count)
 {
     size_t total = 0;
     for (int i = 0; i < count; i++)
@@ -163,10 +126,86 @@ static bool file_write(struct store_file *f, const struct iovec *pieces, int cou
     return !f->err;
 }
 
+static bool file_write_out(struct batch *b, struct store_file *f)
+{
+    bool written = file_write(f, &(struct iovec){buf_data(&b->out), buf_len(&b->out)}, 1);
+    buf_clear(&b->out);
+    return written;
+}
+
+static void large_response(struct batch *b, struct store_file *f, bool gzip,
+                           const struct warc_exchange *x, struct capture *c)
+{
+    enum large_coding coding = !gzip                    ? LARGE_PLAIN
+                               : is_dense(&c->response) ? LARGE_GZIP_STORED
+                                                        : LARGE_GZIP;
+    warc_add_response_head(&b->record, x, buf_data(&c->response), buf_len(&c->response));
+    if (file_write_out(b, f)) {
+        c->offset = f->written_end;
+        large_write(f, &b->record, &c->response, coding, &b->out);
+        c->length = f->written_end - c->offset;
+    }
+    buf_clear(&b->record);
+    f->made_end = f->written_end;
+}
+
+static void response_record(struct batch *b, struct store_file *f, bool gzip,
+                            const struct warc_exchange *x, struct capture *c)
+{
+    size_t start = buf_len(&b->out);
+    c->offset = f->made_end + start - c->made_at;
+    warc_add_response(batch_record(b, gzip), x, buf_data(&c->response), buf_len(&c->response));
+    batch_record_end(b, gzip);
+    c->length = buf_len(&b->out) - start;
+}
+
+static void capture_records(struct batch *b, struct store_file *f, bool gzip, struct capture *c)
+{
+    struct warc_exchange x = {.url = c->url,
+                              .url_len = c->url_len,
+                              .ip = c->ip,
+                              .wall_ns = c->wall_ns,
+                              .payload_sha1 = c->has_payload ? c->payload_sha1 : NULL,
+                              .truncated = c->truncated,
+                              .info = f->info};
+    warc_ids_next(&b->ids, &x.response);
+    warc_ids_next(&b->ids, &x.request);
+    if (batch_is_large(c))
+        large_response(b, f, gzip, &x, c);
+    else
+        response_record(b, f, gzip, &x, c);
+    warc_add_request(batch_record(b, gzip), &x, buf_data(&c->request), buf_len(&c->request));
+    batch_record_end(b, gzip);
+}
+
+bool batch_is_large(const struct capture *c)
+{
+    return buf_len(&c->response) > LARGE_BYTES;
+}
+
+void batch_add(struct batch *b, struct store_file *f, const struct store_job *job,
+               struct capture *c)
+{
+    c->made_at = buf_len(&b->out);
+    list_add_tail(&f->made, &c->link.list);
+    if (list_empty(&f->in_batch))
+        list_add_tail(&b->files, &f->in_batch);
+    if (!f->begun)
+        file_begin(b, f, job);
+    capture_records(b, f, job->gzip, c);
+    c->made_bytes = buf_len(&b->out) - c->made_at;
+    c->file = f->file;
+    c->file_name = f->name;
+    f->made_end += c->made_bytes;
+    c->end = f->made_end;
+}
+
 static void file_write_made(struct batch *b, struct store_file *f)
 {
     struct iovec pieces[PIECES];
     int count = 0;
+    if (f->err)
+        return;
     list_each(it, &f->made)
     {
         const struct capture *c = list_of(it, struct capture, link.list);

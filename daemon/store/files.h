@@ -9,6 +9,7 @@
 #include "daemon/store/store.h"
 #include "daemon/store/warc.h"
 
+struct iovec;
 struct libdeflate_compressor;
 
 #define BATCH_BYTES (256 << 10) /* made before it must be written */
@@ -41,6 +42,9 @@ struct batch {
 void batch_init(struct batch *b);
 void batch_done(struct batch *b);
 
+/* Too large to be made in memory: batch_write() must have come just before its batch_add(). */
+bool batch_is_large(const struct capture *c);
+
 /* Makes the capture's records; the first of a file after its warcinfo record, whose contents are
  * `job` and `f`. Sets the capture's file, offset, end and length. */
 void batch_add(struct batch *b, struct store_file *f, const struct store_job *job,
@@ -49,6 +53,9 @@ void batch_add(struct batch *b, struct store_file *f, const struct store_job *jo
 /* Writes what was made, to all files; moves all captures to `out`, with `err` where they are not
  * wholly written. A file whose write failed has `err` then. */
 void batch_write(struct batch *b, struct list *out);
+
+/* Appends at once. False: the file has failed. */
+bool file_write(struct store_file *f, const struct iovec *pieces, int count);
 
 void file_close(struct store_file *f);
 void file_free(struct store_file *f);

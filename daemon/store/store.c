@@ -80,6 +80,8 @@ static void thread_capture(struct store *s, struct store_link *link)
 {
     struct capture *c = list_of(link, struct capture, link);
     struct store_job_state *j = c->state;
+    if (batch_is_large(c))
+        thread_write(s);
     thread_drop_failed(s, j);
     if (c->epoch != atomic_load_explicit(&j->epoch, memory_order_relaxed)) {
         c->err = -ECANCELED;

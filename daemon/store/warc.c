@@ -112,8 +112,8 @@ static void add_field(struct buf *out, const char *name, const char *value)
     LITERAL(out, "\r\n");
 }
 
-/* Closes the header and adds the block. */
-static void add_block(struct buf *out, const void *block, size_t n)
+/* Closes the header. */
+static void add_block_fields(struct buf *out, const void *block, size_t n)
 {
     uint8_t digest[SHA1_BYTES];
     sha1_of(block, n, digest);
@@ -122,6 +122,12 @@ static void add_block(struct buf *out, const void *block, size_t n)
     LITERAL(out, "Content-Length: ");
     buf_addu(out, n);
     LITERAL(out, "\r\n\r\n");
+}
+
+/* Closes the header and adds the block. */
+static void add_block(struct buf *out, const void *block, size_t n)
+{
+    add_block_fields(out, block, n);
     buf_add(out, block, n);
     LITERAL(out, "\r\n\r\n");
 }
@@ -164,7 +170,8 @@ static void add_exchange(struct buf *out, const struct warc_exchange *x, const s
     add_id(out, other);
 }
 
-void warc_add_response(struct buf *out, const struct warc_exchange *x, const void *block, size_t n)
+void warc_add_response_head(struct buf *out, const struct warc_exchange *x, const void *block,
+                            size_t n)
 {
     LITERAL(out, "WARC/1.1\r\nWARC-Type: response\r\n");
     add_exchange(out, x, &x->response, &x->request);
@@ -174,7 +181,14 @@ void warc_add_response(struct buf *out, const struct warc_exchange *x, const voi
         LITERAL(out, "WARC-Payload-Digest: ");
         add_digest(out, x->payload_sha1);
     }
-    add_block(out, block, n);
+    add_block_fields(out, block, n);
+}
+
+void warc_add_response(struct buf *out, const struct warc_exchange *x, const void *block, size_t n)
+{
+    warc_add_response_head(out, x, block, n);
+    buf_add(out, block, n);
+    LITERAL(out, "\r\n\r\n");
 }
 
 void warc_add_request(struct buf *out, const struct warc_exchange *x, const void *block, size_t n)

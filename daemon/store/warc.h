@@ -43,6 +43,10 @@ struct warc_exchange {
 void warc_add_info(struct buf *out, const struct warc_info *info, const struct warc_id *id,
                    int64_t wall_ns);
 
+/* A response record without its block of n bytes and the CRLF CRLF behind that. */
+void warc_add_response_head(struct buf *out, const struct warc_exchange *x, const void *block,
+                            size_t n);
+
 /* The block is copied as it is. */
 void warc_add_response(struct buf *out, const struct warc_exchange *x, const void *block, size_t n);
 void warc_add_request(struct buf *out, const struct warc_exchange *x, const void *block, size_t n);

@@ -14,6 +14,7 @@
 #include "common/sha1.h"
 #include "common/xalloc.h"
 #include "daemon/store/store.h"
+#include "daemon/store/warcread.h"
 #include "tests/unit/unit.h"
 
 #define SEEN_MAX 4096
@@ -317,6 +318,95 @@ START_TEST(a_full_disk_fails_what_does_not_fit_and_ends_the_file)
 }
 END_TEST
 
+/* All records of the file are whole and the responses lie where the captures say. */
+static void check_records(uint32_t file_id)
+{
+    struct warcread *w;
+    struct warc_record r;
+    int fd = open(path(file_id), O_RDONLY | O_CLOEXEC), next, responses = 0;
+    ck_assert_int_eq(warcread_new(fd, &w), 0);
+    while ((next = warcread_next(w, &r)) == 1) {
+        ck_assert(r.digest_ok);
+        if (strcmp(r.type, "response"))
+            continue;
+        ck_assert_uint_eq(r.offset, t.seen[responses].offset);
+        ck_assert_uint_eq(r.stored_bytes, t.seen[responses].length);
+        responses++;
+    }
+    ck_assert_int_eq(next, 0);
+    ck_assert_int_eq(responses, t.count);
+    warcread_free(w);
+    close(fd);
+}
+
+/* Of `step` 0 compressible, else not. */
+static void put_large(uint64_t lease, size_t bytes, unsigned step)
+{
+    struct capture *c = xcalloc(1, sizeof *c);
+    c->job = 1;
+    c->lease = lease;
+    c->url = "http://example.com/";
+    c->url_len = 19;
+    c->done = on_done;
+    buf_adds(&c->request, "GET / HTTP/1.1\r\n\r\n");
+    buf_adds(&c->response, "HTTP/1.1 200 OK\r\n\r\n");
+    size_t head = buf_len(&c->response);
+    char *to = buf_reserve(&c->response, bytes);
+    for (size_t i = 0, x = 1; i < bytes; i++)
+        to[i] = (char)((x = x * 6364136223846793005u + step) >> 56 & (step ? 255 : 0));
+    buf_grew(&c->response, bytes);
+    sha1_of(buf_data(&c->response) + head, bytes, c->payload_sha1);
+    c->has_payload = true;
+    store_put(t.store, c);
+}
+
+START_TEST(records_of_any_size_are_whole)
+{
+    static const size_t sizes[] = {100, 3 << 20, 100, 1 << 20, (1 << 20) + 1, 5000000, 200000};
+    for (int gzip = 0; gzip < 2; gzip++) {
+        start();
+        job(1, gzip);
+        file(1, 1);
+        t.count = 0;
+        for (uint64_t i = 0; i < 28; i++)
+            put_large(i, sizes[i / 2 % 7], i % 2 ? 1442695041 : 0);
+        run_until(28);
+        for (int i = 0; i < 28; i++)
+            ck_assert_int_eq(t.seen[i].err, 0);
+        check_records(1);
+        stop();
+    }
+}
+END_TEST
+
+START_TEST(a_large_record_that_does_not_fit_is_told_and_ends_the_file)
+{
+    start();
+    signal(SIGXFSZ, SIG_IGN);
+    job(1, true);
+    file(1, 1);
+    const struct rlimit limit = {3000000, RLIM_INFINITY};
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    put_large(0, 100, 0);
+    put_large(1, 2000000, 1);
+    put_large(2, 2000000, 1);
+    put_large(3, 100, 0);
+    turn();
+    run_until(3);
+    ck_assert_int_eq(t.seen[0].err, 0);
+    ck_assert_int_eq(t.seen[1].err, 0);
+    ck_assert_int_ne(t.seen[2].err, 0);
+    ck_assert_uint_eq(t.seen[2].file, 1);
+    file(1, 2);
+    run_until(4);
+    ck_assert_uint_eq(t.seen[3].lease, 3);
+    ck_assert_int_eq(t.seen[3].err, 0);
+    ck_assert_uint_eq(t.seen[3].file, 2);
+    ck_assert_int_eq(t.left_count, 0);
+    stop();
+}
+END_TEST
+
 static void full_file(uint32_t file_id)
 {
     store_file(t.store, 1, file_id, "full", open("/dev/full", O_WRONLY | O_APPEND | O_CLOEXEC));
@@ -450,7 +540,8 @@ UNIT_TESTS("store", captures_are_written_and_done_in_the_order_they_were_put,
            jobs_that_take_turns_keep_to_their_files,
            an_unused_file_stays_empty_and_is_left_for_the_next,
            the_old_file_is_left_after_all_its_captures_are_done, captures_wait_for_a_file,
-           a_full_disk_fails_what_does_not_fit_and_ends_the_file,
+           a_full_disk_fails_what_does_not_fit_and_ends_the_file, records_of_any_size_are_whole,
+           a_large_record_that_does_not_fit_is_told_and_ends_the_file,
            a_failed_file_is_not_left_and_later_captures_wait_for_the_next,
            revoke_voids_what_was_put_before_and_nothing_after,
            revoke_is_answered_for_unknown_and_idle_jobs,
