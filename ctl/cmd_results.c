@@ -10,6 +10,7 @@
 #include "common/xalloc.h"
 #include "ctl/commands.h"
 #include "ctl/exits.h"
+#include "ctl/fields.h"
 #include "ctl/jsonp.h"
 #include "ctl/print.h"
 #include "ctl/say.h"
@@ -18,9 +19,6 @@
 
 #define PAGE       500
 #define FIELDS_MAX 64
-#define CSV_FIELDS                                                                                 \
-    "seq,outcome,reason,status,url,final_url,depth,mime,wire_bytes,body_bytes,attempts,time,"      \
-    "warc.file,warc.offset,warc.length"
 
 struct listing {
     struct ctl *ctl;
@@ -132,9 +130,17 @@ static int list(struct listing *l)
     }
 }
 
-static int take_fields(struct listing *l, const char *text)
+static int refuse_field(const char *name)
 {
-    l->fields = xstrdup(text);
+    say_error("--fields: rows have no member %.80s", name);
+    if (field_suggest(name))
+        say_hint("did you mean %s?", field_suggest(name));
+    return EXIT_USAGE;
+}
+
+static int take_fields(struct listing *l, char *take_text)
+{
+    l->fields = take_text;
     char *rest = l->fields, *one;
     while ((one = strsep(&rest, ","))) {
         if (!*one)
@@ -143,6 +149,8 @@ static int take_fields(struct listing *l, const char *text)
             say_error("--fields: more than %d", FIELDS_MAX);
             return EXIT_USAGE;
         }
+        if (!field_known(one))
+            return refuse_field(one);
         l->field[l->field_count++] = one;
     }
     return 0;
@@ -162,9 +170,13 @@ static int check(struct listing *l, const char *fields)
         say_error("--outcome %s: want stored, dropped, failed or excluded", l->outcome);
         return EXIT_USAGE;
     }
-    if (!fields && ctl->format == FORMAT_CSV)
-        fields = CSV_FIELDS;
-    return fields ? take_fields(l, fields) : 0;
+    if (fields)
+        return take_fields(l, xstrdup(fields));
+    if (ctl->format != FORMAT_CSV)
+        return 0;
+    struct buf columns = {0};
+    fields_csv(&columns);
+    return take_fields(l, buf_take(&columns, NULL));
 }
 
 static void head(const struct listing *l)

@@ -18,6 +18,7 @@ as `unsupported` when it starts or takes a job is not built: the scenario is ski
 import ctypes
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -355,6 +356,20 @@ class Client:
         self.close()
 
 
+# --- rows ----------------------------------------------------------------------------------------
+def row_members(cache=[]):
+    """The members a row may have."""
+    if not cache:
+        with open(os.path.join(TOP, 'common', 'rows.def'), encoding='ascii') as file:
+            cache.append(set(re.findall(r'^MEMBER\("([a-z0-9_.]+)"', file.read(), re.M)))
+    return cache[0]
+
+
+def member_paths(row):
+    for key, value in row.items():
+        yield from (f'{key}.{inner}' for inner in value) if isinstance(value, dict) else (key,)
+
+
 # --- the daemon ----------------------------------------------------------------------------------
 class Crawld:
     """A daemon with a state directory of its own; it may be stopped, killed and started again."""
@@ -472,7 +487,10 @@ class Crawld:
             data = file.read(committed_bytes)
         assert len(data) == committed_bytes, f'results.jsonl has {len(data)} of {committed_bytes} bytes'
         assert not data or data.endswith(b'\n'), 'committed_bytes cuts a row'
-        return [json.loads(line) for line in data.splitlines()]
+        rows = [json.loads(line) for line in data.splitlines()]
+        strange = {path for row in rows for path in member_paths(row)} - row_members()
+        assert not strange, f'common/rows.def does not know {strange}'
+        return rows
 
     def warc_paths(self, job):
         folder = os.path.join(self.job_dir(job), 'warc')

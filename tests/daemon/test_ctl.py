@@ -194,3 +194,15 @@ def test_a_killed_run_leaves_no_daemon_and_goes_on(stage):
         time.sleep(0.1)
     assert done.returncode == 0, done.stderr
     assert sorted(row['seq'] for row in rows_of(stage)) == list(range(1, 2001))
+
+
+def test_a_member_that_rows_do_not_have_is_refused(stage):
+    origin, daemon = stage.origin(), stage.crawld()
+    daemon.ctl('submit', '--name', 'j', '--pace', 'own', '--wait', origin.url('/redirect/1'), origin.url('/p'))
+    for fields, meant in (('nosuch', None), ('seq,ulr', 'url'), ('warc.fiel', 'warc.file'), ('offset', 'warc.offset'),
+                          ('url.0', None), ('redirects.x', None), ('warc.', None), ('seq.', None)):
+        done = daemon.ctl('results', 'j', '--fields', fields, check=False)
+        assert done.returncode == 2 and not done.stdout, (fields, done)
+        assert fields.split(',')[-1] in done.stderr and (not meant or f'did you mean {meant}?' in done.stderr), done.stderr
+    [first, second] = daemon.ctl('results', 'j', '--fields', 'seq,warc,ms.total,redirects.0,links').stdout.splitlines()
+    assert all({'seq', 'warc', 'ms.total'} <= set(json.loads(line)) for line in (first, second)), (first, second)
