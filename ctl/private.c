@@ -7,6 +7,7 @@
  */
 #include "ctl/private.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -33,6 +34,7 @@ struct private
 {
     pid_t pid;
     char *dir, *log, *socket; /* owned */
+    bool made_dir;            /* it was not there before */
     char *socket_dir;         /* owned; made by us, NULL if the socket lies in dir */
     bool ended;               /* or never begun: pid is nobody's then */
     int status;               /* of waitpid(), once ended */
@@ -253,11 +255,13 @@ int private_start(const char *dir, size_t setting_count, const char *const *sett
                   int64_t reply_timeout_ns, struct private **ret_private,
                   struct client **ret_client)
 {
-    if (mkdir(dir, 0777) && errno != EEXIST) {
+    int made = mkdir(dir, 0777);
+    if (made && errno != EEXIST) {
         say_error("cannot make %s: %s", dir, strerror(errno));
         return EXIT_FAILED;
     }
     struct private *p = xcalloc(1, sizeof *p);
+    p->made_dir = !made;
     p->ended = true;
     p->dir = realpath(dir, NULL);
     if (!p->dir)
@@ -275,6 +279,20 @@ int private_start(const char *dir, size_t setting_count, const char *const *sett
     }
     *ret_private = p;
     return 0;
+}
+
+/* A directory of ours in which no job came to be goes again. */
+static void forget_empty(const char *dir)
+{
+    char *jobs = joined(dir, "jobs");
+    DIR *d = rmdir(jobs) ? NULL : opendir(dir);
+    free(jobs);
+    if (!d)
+        return;
+    for (struct dirent *e; (e = readdir(d));)
+        unlinkat(dirfd(d), e->d_name, 0);
+    closedir(d);
+    rmdir(dir);
 }
 
 static int verdict(const struct private *p)
@@ -295,6 +313,8 @@ int private_stop(struct private *p)
         return 0;
     end(p);
     int r = verdict(p);
+    if (!r && p->made_dir)
+        forget_empty(p->dir);
     release(p);
     return r;
 }

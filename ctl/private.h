@@ -19,7 +19,8 @@ int private_start(const char *dir, size_t setting_count, const char *const *sett
                   int64_t reply_timeout_ns, struct private **ret_private,
                   struct client **ret_client);
 
-/* SIGTERM, and SIGKILL at a further Ctrl-C; waits till it has ended and frees. NULL is accepted. */
+/* SIGTERM, and SIGKILL at a further Ctrl-C; waits till it has ended and frees. A directory that was
+ * made for it and in which no job came to be is removed. NULL is accepted. */
 int private_stop(struct private *p);
 
 #endif

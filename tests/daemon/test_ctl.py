@@ -206,3 +206,19 @@ def test_a_member_that_rows_do_not_have_is_refused(stage):
         assert fields.split(',')[-1] in done.stderr and (not meant or f'did you mean {meant}?' in done.stderr), done.stderr
     [first, second] = daemon.ctl('results', 'j', '--fields', 'seq,warc,ms.total,redirects.0,links').stdout.splitlines()
     assert all({'seq', 'warc', 'ms.total'} <= set(json.loads(line)) for line in (first, second)), (first, second)
+
+
+def test_a_run_that_is_refused_leaves_nothing_behind(stage):
+    origin = stage.origin()
+    os.mkdir(stage.path('here'))
+    refused = ('--allow-cidr', '127.0.0.0/8', '--pace', 'own', '--header', 'Host: x', origin.url('/'))
+    done = harness.crawlctl('run', *refused, check=False, cwd=stage.path('here'))
+    assert done.returncode and os.listdir(stage.path('here')) == [], (done, os.listdir(stage.path('here')))
+    os.mkdir(stage.path('there'))
+    harness.crawlctl('run', '--out', stage.path('there'), *refused, check=False)
+    assert os.path.isdir(stage.path('there')), 'a directory of others is gone'
+    kept = stage.path('kept')
+    harness.crawlctl('run', '--out', kept, '--allow-cidr', '127.0.0.0/8', '--pace', 'own', origin.url('/'))
+    before = sorted(os.listdir(kept))
+    harness.crawlctl('run', '--out', kept, '--name', 'other', *refused, check=False)
+    assert sorted(os.listdir(kept)) == before
