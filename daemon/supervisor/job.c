@@ -48,6 +48,7 @@ struct job *job_new(struct supervisor *s, struct job_spec *take_spec, const char
     list_init(&j->save_waiting);
     list_init(&j->save_next);
     list_init(&j->opened_waiting);
+    list_init(&j->gone_waiting);
     job_slices_init(j);
     list_add_tail(&s->jobs, &j->link);
     return j;
@@ -170,7 +171,7 @@ const char *job_state(const struct job *j, const char **ret_why)
     *ret_why = j->why;
     switch (j->phase) {
     case JOB_OPENING:
-        return j->hold & HOLD_DISK ? "paused" : "new";
+        return job_unread(j) ? "paused" : "new";
     case JOB_DAMAGED:
         return "damaged";
     case JOB_SHUT:
@@ -192,6 +193,11 @@ const char *job_state(const struct job *j, const char **ret_why)
     if (j->hold || j->s->disk_low)
         return j->leases_count || j->waiting_count ? "pausing" : "paused";
     return "running";
+}
+
+bool job_unread(const struct job *j)
+{
+    return j->phase == JOB_OPENING && j->hold & HOLD_DISK;
 }
 
 bool job_idle(const struct job *j)

@@ -79,7 +79,8 @@ struct job {
     unsigned hold;         /* enum job_hold */
     char why[512];         /* for a person: what is damaged, what the disk said */
     bool saved;            /* job.json is there: its submission can be answered, it may be fetched */
-    bool abandoned;        /* could not be made: goes when its ledger is closed */
+    bool abandoned;        /* goes when its ledger is closed */
+    bool keep_files;       /* but its files do not */
     int64_t revoke_until_ns; /* FAILING: workers that have not given up by then are killed */
     int64_t disk_retry_ns; /* OPEN and HOLD_DISK: until then */
     unsigned wfail_count;  /* files that could not be written, one after another */
@@ -125,6 +126,7 @@ struct job {
     struct list save_waiting;     /* job_wait, for the save under way */
     struct list save_next;        /* job_wait, for the one after it */
     struct list opened_waiting;   /* job_wait: told when OPENING is over */
+    struct list gone_waiting;     /* job_wait: told when an abandoned one is deleted */
 };
 
 /* Borrows nothing: takes spec. The job is in OPENING without a ledger. */
@@ -146,6 +148,12 @@ void job_open(struct job *j, bool create);
 
 /* It could not be made: what there is of it goes away. */
 void job_abandon(struct job *j);
+
+/* The disk does not let it be read; that is tried again. */
+bool job_unread(const struct job *j);
+
+/* Deletes a job that is unread, or, with `keep`, only forgets it. */
+void job_give_up(struct job *j, bool keep, struct job_wait *w);
 
 /* What became of a given URL. */
 enum job_given { GIVEN_NEW, GIVEN_KNOWN, GIVEN_EXCLUDED };

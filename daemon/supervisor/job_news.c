@@ -91,7 +91,10 @@ static void on_closed(void *owner)
         return;
     }
     if (j->abandoned) {
-        job_delete(j, false, NULL);
+        struct list *waits = list_empty(&j->gone_waiting) ? NULL : j->gone_waiting.next;
+        if (waits)
+            list_del(waits);
+        job_delete(j, j->keep_files, waits ? list_of(waits, struct job_wait, link) : NULL);
         job_dispose(j);
         return;
     }
@@ -169,6 +172,14 @@ void job_abandon(struct job *j)
     } else if (j->phase != JOB_FAILING) {
         job_close(j);
     }
+}
+
+void job_give_up(struct job *j, bool keep, struct job_wait *w)
+{
+    log_notice("job is given up unread job=%s: %s", j->spec.name, j->why);
+    j->keep_files = keep;
+    list_add_tail(&j->gone_waiting, &w->link);
+    job_abandon(j);
 }
 
 void job_open(struct job *j, bool create)

@@ -160,7 +160,7 @@ static int64_t slice(struct job *j)
 {
     if (j->phase == JOB_FAILING)
         return job_failure_slice(j);
-    if (j->phase == JOB_OPENING && j->hold & HOLD_DISK) {
+    if (job_unread(j)) {
         ledger_recover(j->ledger);
         return 10 * NS_PER_S;
     }

@@ -26,6 +26,9 @@ void verifies_done(struct supervisor *s);
 void drafts_client_gone(struct supervisor *s, const struct client *c);
 void drafts_done(struct supervisor *s);
 
+/* False: refused, as the job is not OPEN. */
+bool op_must_be_open(struct request *r);
+
 /* The job as jobs and show give it; a new reference. */
 json_t *op_job_json(const struct job *j, bool full);
 

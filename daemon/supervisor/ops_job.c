@@ -67,18 +67,24 @@ void op_list(struct request *r)
     request_ok(r, json_pack("{so so}", "items", items, "next", next));
 }
 
-static bool must_be_open(struct request *r)
+bool op_must_be_open(struct request *r)
 {
-    const char *why, *state = job_state(r->job, &why);
-    if (r->job->phase == JOB_OPEN)
+    const struct job *j = r->job;
+    const char *why, *state = job_state(j, &why), *hint = NULL;
+    if (j->phase == JOB_OPEN)
         return true;
-    request_error(r, ERROR_WRONG_STATE, "args.job", NULL, "job %s is %s", r->job->spec.name, state);
+    if (job_unread(j))
+        hint = "its files are read again every 10 s, then it can be done; delete works now";
+    else if (j->phase == JOB_OPENING || j->phase == JOB_FAILING)
+        hint = "try again in a moment";
+    request_error(r, ERROR_WRONG_STATE, "args.job", hint, "job %s is %s%s%s", j->spec.name, state,
+                  *why ? ": " : "", why);
     return false;
 }
 
 void op_pause(struct request *r)
 {
-    if (!must_be_open(r))
+    if (!op_must_be_open(r))
         return;
     if (r->job->cancelled) {
         request_error(r, ERROR_WRONG_STATE, "args.job", NULL, "job %s is being cancelled",
@@ -91,7 +97,7 @@ void op_pause(struct request *r)
 
 void op_resume(struct request *r)
 {
-    if (!must_be_open(r))
+    if (!op_must_be_open(r))
         return;
     if (!r->job->hold) {
         request_error(r, ERROR_WRONG_STATE, "args.job", NULL, "job %s is not paused",
@@ -105,7 +111,7 @@ void op_resume(struct request *r)
 
 void op_cancel(struct request *r)
 {
-    if (!must_be_open(r))
+    if (!op_must_be_open(r))
         return;
     if (!r->job->cancelled)
         job_cancel(r->job);
@@ -127,6 +133,12 @@ void op_delete(struct request *r)
 {
     struct job *j = r->job;
     const char *why;
+    if (job_unread(j) && !j->saving) {
+        r->job_wait.done = on_deleted;
+        r->job = NULL;
+        job_give_up(j, request_flag(r, "keep_data"), &r->job_wait);
+        return;
+    }
     if ((j->phase != JOB_CLOSED && j->phase != JOB_DAMAGED) || j->ledger_closing || j->saving) {
         request_error(r, ERROR_WRONG_STATE, "args.job", "cancel it and wait for it first",
                       "job %s is %s", j->spec.name, job_state(j, &why));

@@ -376,7 +376,7 @@ void op_add(struct request *r)
                       "no job is called %.80s", name);
         return;
     }
-    if (r->job->phase == JOB_OPENING && !(r->job->hold & HOLD_DISK)) {
+    if (r->job->phase == JOB_OPENING && !job_unread(r->job)) {
         r->job_wait.done = on_opened_for_add;
         list_add_tail(&r->job->opened_waiting, &r->job_wait.link);
     } else {
@@ -456,12 +456,8 @@ static void add_now(struct request *r)
 void op_finish(struct request *r)
 {
     struct job *j = r->job;
-    if (j->phase != JOB_OPEN) {
-        const char *why;
-        request_error(r, ERROR_WRONG_STATE, "args.job", NULL, "job %s is %s", j->spec.name,
-                      job_state(j, &why));
+    if (!op_must_be_open(r))
         return;
-    }
     ledger_flag(j->ledger, LEDGER_LAST);
     j->streaming = false;
     request_ok_when_durable(r, NULL);

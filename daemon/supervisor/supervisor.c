@@ -226,7 +226,7 @@ void supervisor_job_opened(struct supervisor *s)
     list_each(it, &s->jobs)
     {
         const struct job *j = list_of(it, struct job, link);
-        if (j->phase == JOB_OPENING && !(j->hold & HOLD_DISK))
+        if (j->phase == JOB_OPENING && !job_unread(j))
             return;
     }
     s->recovering = false;
