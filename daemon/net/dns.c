@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A name is asked once however many wait for it:
+/* A name is asked for once however many wait for it:
  *
- *      QUEUED ──(fewer than asked_max under way)──▶ ASKED ──dns_answer──▶ KNOWN
+ *      QUEUED ──(fewer than asked_max under way)──▶ ASKED ──dns_known()──▶ KNOWN
  *
  * Known names stand in `known` in the order of their last use; beyond DNS_NAMES_MAX the ones at
  * its head that nobody uses are freed. A name past its time is forgotten: taken out of its bucket
@@ -16,24 +16,13 @@
 #include <sys/random.h>
 #include <xxhash.h>
 
-#include "common/clock.h"
-#include "common/log.h"
 #include "common/xalloc.h"
+#include "daemon/net/dns_ask.h"
 
 #define TICK_S          0.1
-#define SERVER_WAIT_MS  2000
-#define SERVER_TRIES    3
-#define GROW_ANSWERS    16 /* per question more that may be under way */
-#define SERVER_BUFFER   (1 << 20)
 #define HOSTS_LINES_MAX 10000
 
 enum { QUEUED, ASKED, KNOWN };
-
-struct dns_socket {
-    struct list link;
-    ev_io io;
-    struct dns *dns;
-};
 
 /* ---- names ---- */
 
@@ -54,6 +43,7 @@ static void name_free(struct dns_name *name)
 {
     list_del(&name->bucket);
     list_del(&name->link);
+    dns_ask_free(name);
     free(name->addr);
     free(name);
 }
@@ -91,51 +81,6 @@ static void names_trim(struct dns *d)
     }
 }
 
-/* ---- answers ---- */
-
-static enum reason reason_of(int status)
-{
-    switch (status) {
-    case ARES_SUCCESS:
-    case ARES_ENOTFOUND:
-    case ARES_ENODATA:
-    case ARES_EBADNAME:
-        return REASON_DNS_NOT_FOUND;
-    case ARES_ETIMEOUT:
-        return REASON_DNS_TIMEOUT;
-    default:
-        return REASON_DNS_ERROR;
-    }
-}
-
-/* Copies the usable addresses and returns the smallest time to live in seconds. */
-static int take_addrs(struct dns_name *name, const struct ares_addrinfo *info)
-{
-    struct addr found[DNS_ADDRS_MAX], a;
-    int ttl_s = INT32_MAX;
-    unsigned n = 0;
-    for (const struct ares_addrinfo_node *it = info->nodes; it && n < DNS_ADDRS_MAX;
-         it = it->ai_next) {
-        if (addr_from_sockaddr(it->ai_addr, &a) || addr_is_unspecified(&a))
-            continue;
-        found[n++] = a;
-        if (it->ai_ttl < ttl_s)
-            ttl_s = it->ai_ttl;
-    }
-    name->count = (uint8_t)n;
-    if (n)
-        name->addr = memcpy(xmalloc(n * sizeof a), found, n * sizeof a);
-    return ttl_s;
-}
-
-static int64_t lifetime_ns(const struct dns_name *name, int ttl_s)
-{
-    int64_t ns = ttl_s * NS_PER_S;
-    if (name->reason)
-        return DNS_TTL_NEGATIVE_NS;
-    return ns < DNS_TTL_MIN_NS ? DNS_TTL_MIN_NS : ns > DNS_TTL_MAX_NS ? DNS_TTL_MAX_NS : ns;
-}
-
 static void wake_waiters(struct dns_name *name)
 {
     name->users++;
@@ -147,64 +92,22 @@ static void wake_waiters(struct dns_name *name)
     name->users--;
 }
 
-void dns_answer(struct dns_name *name, int status, const struct ares_addrinfo *info)
+static void dns_pump(struct dns *d);
+
+void dns_known(struct dns_name *name, enum reason reason, int64_t lifetime_ns)
 {
     struct dns *d = name->dns;
-    int ttl_s = 0;
-    if (status == ARES_SUCCESS && info)
-        ttl_s = take_addrs(name, info);
-    name->reason = name->count ? REASON_NONE : (uint8_t)reason_of(status);
+    name->reason = (uint8_t)reason;
     name->state = KNOWN;
-    name->expires_ns = d->clock_ns() + lifetime_ns(name, ttl_s);
+    name->expires_ns = d->resolver.clock_ns() + lifetime_ns;
     list_add_tail(&d->known, &name->link);
     d->known_count++;
     wake_waiters(name);
     names_trim(d);
-}
-
-/* Resolvers drop what they have no room for, all of it at once: ask fewer then. */
-static void dns_adapt(struct dns *d, bool timed_out)
-{
-    int64_t now_ns = d->clock_ns();
-    if (timed_out && now_ns - d->shrunk_ns > SERVER_WAIT_MS * NS_PER_MS) {
-        d->shrunk_ns = now_ns;
-        d->asked_max = d->asked_max / 2 > DNS_ASKED_MIN ? d->asked_max / 2 : DNS_ASKED_MIN;
-    } else if (!timed_out && ++d->grown_count >= GROW_ANSWERS && d->asked_max < DNS_ASKED_MAX) {
-        d->grown_count = 0;
-        d->asked_max++;
-    }
-}
-
-static void dns_pump(struct dns *d);
-
-static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *info)
-{
-    struct dns_name *name = arg;
-    struct dns *d = name->dns;
-    d->asked_count--;
-    dns_adapt(d, timeouts > 0);
-    if (status != ARES_EDESTRUCTION)
-        dns_answer(name, status, info);
-    if (info)
-        ares_freeaddrinfo(info);
-    if (status != ARES_EDESTRUCTION)
-        dns_pump(d);
+    dns_pump(d);
 }
 
 /* ---- questions ---- */
-
-static void dns_ask(struct dns *d, struct dns_name *name)
-{
-    struct ares_addrinfo_hints hints = {
-        .ai_flags = ARES_AI_NOSORT, .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    list_del(&name->link);
-    name->state = ASKED;
-    d->asked_count++;
-    ++*d->queries;
-    ares_getaddrinfo(d->channel, name->name, NULL, &hints, on_answer, name);
-    if (d->asked_count && !ev_is_active(&d->tick))
-        ev_timer_again(d->loop, &d->tick);
-}
 
 /* An answer may come while its question is asked, so this must not call itself. */
 static void dns_pump(struct dns *d)
@@ -212,10 +115,28 @@ static void dns_pump(struct dns *d)
     if (d->pumping)
         return;
     d->pumping = true;
-    while (d->asked_count < d->asked_max && !list_empty(&d->queue))
-        dns_ask(d, list_of(d->queue.next, struct dns_name, link));
+    while (d->asked_count < d->asked_max && d->resolver.ask_count < RESOLVER_ASKS_MAX &&
+           !list_empty(&d->queue)) {
+        struct dns_name *name = list_of(d->queue.next, struct dns_name, link);
+        name->state = ASKED;
+        ++*d->queries;
+        dns_ask(d, name);
+    }
+    if (dns_ask_busy(d) && !ev_is_active(&d->tick))
+        ev_timer_again(d->loop, &d->tick);
     d->pumping = false;
 }
+
+static void on_tick(struct ev_loop *loop, ev_timer *t, int revents)
+{
+    struct dns *d = list_of(t, struct dns, tick);
+    dns_ask_tick(d);
+    dns_pump(d);
+    if (!dns_ask_busy(d))
+        ev_timer_stop(loop, t);
+}
+
+/* ---- names that need no question ---- */
 
 static bool ends_with(const char *s, size_t n, const char *end)
 {
@@ -226,8 +147,6 @@ static bool ends_with(const char *s, size_t n, const char *end)
 /* RFC 6761, section 6.3. */
 static bool is_localhost(const char *host, size_t n)
 {
-    if (n && host[n - 1] == '.')
-        n--;
     return (n == 9 && ends_with(host, n, "localhost")) || ends_with(host, n, ".localhost");
 }
 
@@ -243,152 +162,6 @@ static void name_settle(struct dns_name *name, const struct addr *addr, uint8_t 
     name->state = KNOWN;
     name->settled = true;
     name->expires_ns = INT64_MAX;
-}
-
-static void name_begin(struct dns *d, struct dns_name *name)
-{
-    static const struct addr loopback[2] = {{.family = 4, .ip = {127, 0, 0, 1}},
-                                            {.family = 6, .ip = {[15] = 1}}};
-    if (is_localhost(name->name, name->len)) {
-        name_settle(name, loopback, 2);
-        name->expires_ns = d->clock_ns() + DNS_TTL_MAX_NS;
-        list_add_tail(&d->known, &name->link);
-        d->known_count++;
-    } else if (!name->len || name->len > DNS_NAME_BYTES) {
-        dns_answer(name, ARES_EBADNAME, NULL);
-    } else {
-        list_add_tail(&d->queue, &name->link);
-        dns_pump(d);
-    }
-}
-
-static struct dns_name *name_get(struct dns *d, const char *host, size_t n)
-{
-    uint64_t hash = XXH3_64bits_withSeed(host, n, d->seed);
-    struct dns_name *name = name_find(d, host, n, hash);
-    if (name && name->state == KNOWN && name->expires_ns <= d->clock_ns()) {
-        name_forget(name);
-        name = NULL;
-    }
-    if (name) {
-        *d->cached += name->state == KNOWN;
-        return name;
-    }
-    name = name_new(d, host, n, hash);
-    name->users++;
-    name_begin(d, name);
-    name->users--;
-    return name;
-}
-
-bool dns_lookup(struct dns *d, const char *host, size_t n, struct dns_wait *w)
-{
-    struct dns_name *name = name_get(d, host, n > DNS_NAME_BYTES ? DNS_NAME_BYTES + 1 : n);
-    name->users++;
-    w->name = name;
-    list_init(&w->link);
-    if (name->state != KNOWN) {
-        list_add_tail(&name->waiters, &w->link);
-        return false;
-    }
-    if (!list_empty(&name->link)) {
-        list_del(&name->link);
-        list_add_tail(&d->known, &name->link);
-    }
-    return true;
-}
-
-bool dns_is_answered(const struct dns_wait *w)
-{
-    return w->name->state == KNOWN;
-}
-
-void dns_release(struct dns *d, struct dns_wait *w)
-{
-    struct dns_name *name = w->name;
-    if (!name)
-        return;
-    w->name = NULL;
-    list_del(&w->link);
-    if (!--name->users && name->state == KNOWN && list_empty(&name->bucket))
-        name_free(name);
-}
-
-/* ---- c-ares on the loop ---- */
-
-static void on_socket(struct ev_loop *loop, ev_io *io, int revents)
-{
-    struct dns_socket *s = list_of(io, struct dns_socket, io);
-    ares_process_fd(s->dns->channel, revents & EV_READ ? io->fd : ARES_SOCKET_BAD,
-                    revents & EV_WRITE ? io->fd : ARES_SOCKET_BAD);
-}
-
-static void on_tick(struct ev_loop *loop, ev_timer *t, int revents)
-{
-    struct dns *d = list_of(t, struct dns, tick);
-    ares_process_fd(d->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-    if (!d->asked_count)
-        ev_timer_stop(loop, t);
-}
-
-static struct dns_socket *socket_of(struct dns *d, ares_socket_t fd)
-{
-    list_each(it, &d->sockets)
-    {
-        struct dns_socket *s = list_of(it, struct dns_socket, link);
-        if (s->io.fd == fd)
-            return s;
-    }
-    return NULL;
-}
-
-static void on_socket_state(void *arg, ares_socket_t fd, int readable, int writable)
-{
-    struct dns *d = arg;
-    struct dns_socket *s = socket_of(d, fd);
-    if (!s) {
-        s = xcalloc(1, sizeof *s);
-        s->dns = d;
-        ev_io_init(&s->io, on_socket, fd, 0);
-        list_add_tail(&d->sockets, &s->link);
-    }
-    ev_io_stop(d->loop, &s->io);
-    if (!readable && !writable) {
-        list_del(&s->link);
-        free(s);
-        return;
-    }
-    ev_io_set(&s->io, fd, (readable ? EV_READ : 0) | (writable ? EV_WRITE : 0));
-    ev_io_start(d->loop, &s->io);
-}
-
-static int channel_open(struct dns *d, const char *servers)
-{
-    char lookups[] = "b";
-    struct ares_options o = {.flags = ARES_FLAG_STAYOPEN | ARES_FLAG_NOSEARCH,
-                             .timeout = SERVER_WAIT_MS,
-                             .tries = SERVER_TRIES,
-                             .socket_receive_buffer_size = SERVER_BUFFER,
-                             .lookups = lookups,
-                             .sock_state_cb = on_socket_state,
-                             .sock_state_cb_data = d};
-    int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_RCVBUF |
-               ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB;
-#ifdef ARES_OPT_QUERY_CACHE
-    mask |= ARES_OPT_QUERY_CACHE; /* qcache_max_ttl 0: the only cache is ours */
-#endif
-    int status = ares_init_options(&d->channel, &o, mask);
-    if (status != ARES_SUCCESS) {
-        d->channel = NULL;
-        log_err("dns: %s", ares_strerror(status));
-        return -EIO;
-    }
-    status = servers ? ares_set_servers_ports_csv(d->channel, servers) : ARES_SUCCESS;
-    if (status != ARES_SUCCESS) {
-        log_err("dns_servers: %s", ares_strerror(status));
-        return -EINVAL;
-    }
-    return 0;
 }
 
 /* hosts(5). */
@@ -422,29 +195,102 @@ static void hosts_load(struct dns *d, const char *path)
         fclose(f);
 }
 
+/* ---- lookups ---- */
+
+static void name_begin(struct dns *d, struct dns_name *name)
+{
+    static const struct addr loopback[2] = {{.family = 4, .ip = {127, 0, 0, 1}},
+                                            {.family = 6, .ip = {[15] = 1}}};
+    if (is_localhost(name->name, name->len)) {
+        name_settle(name, loopback, 2);
+        name->expires_ns = d->resolver.clock_ns() + DNS_TTL_MAX_NS;
+        list_add_tail(&d->known, &name->link);
+        d->known_count++;
+    } else if (!name->len || name->len > DNS_NAME_BYTES) {
+        dns_known(name, REASON_DNS_NOT_FOUND, DNS_TTL_NEGATIVE_NS);
+    } else {
+        list_add_tail(&d->queue, &name->link);
+        dns_pump(d);
+    }
+}
+
+static struct dns_name *name_get(struct dns *d, const char *host, size_t n)
+{
+    uint64_t hash = XXH3_64bits_withSeed(host, n, d->seed);
+    struct dns_name *name = name_find(d, host, n, hash);
+    if (name && name->state == KNOWN && name->expires_ns <= d->resolver.clock_ns()) {
+        name_forget(name);
+        name = NULL;
+    }
+    if (name) {
+        *d->cached += name->state == KNOWN;
+        return name;
+    }
+    name = name_new(d, host, n, hash);
+    name->users++;
+    name_begin(d, name);
+    name->users--;
+    return name;
+}
+
+bool dns_lookup(struct dns *d, const char *host, size_t n, struct dns_wait *w)
+{
+    n -= n && host[n - 1] == '.';
+    struct dns_name *name = name_get(d, host, n > DNS_NAME_BYTES ? DNS_NAME_BYTES + 1 : n);
+    name->users++;
+    w->name = name;
+    list_init(&w->link);
+    if (name->state != KNOWN) {
+        list_add_tail(&name->waiters, &w->link);
+        return false;
+    }
+    if (!list_empty(&name->link)) {
+        list_del(&name->link);
+        list_add_tail(&d->known, &name->link);
+    }
+    return true;
+}
+
+bool dns_is_answered(const struct dns_wait *w)
+{
+    return w->name->state == KNOWN;
+}
+
+void dns_release(struct dns *d, struct dns_wait *w)
+{
+    struct dns_name *name = w->name;
+    if (!name)
+        return;
+    w->name = NULL;
+    list_del(&w->link);
+    if (!--name->users && name->state == KNOWN && list_empty(&name->bucket))
+        name_free(name);
+}
+
+/* ---- the whole ---- */
+
 int dns_init(struct dns *d, struct ev_loop *loop, const char *servers, uint64_t *queries,
              uint64_t *cached)
 {
     *d = (struct dns){.loop = loop, .queries = queries, .cached = cached};
-    d->clock_ns = clock_mono_ns;
     d->asked_max = DNS_ASKED_BEGIN;
     for (int i = 0; i < DNS_BUCKETS; i++)
         list_init(&d->bucket[i]);
     list_init(&d->queue);
+    list_init(&d->asked);
+    list_init(&d->half);
     list_init(&d->known);
-    list_init(&d->sockets);
     ev_timer_init(&d->tick, on_tick, TICK_S, TICK_S);
     if (getrandom(&d->seed, sizeof d->seed, 0) != sizeof d->seed)
         return -EIO;
     if (!servers)
         hosts_load(d, "/etc/hosts");
-    return channel_open(d, servers);
+    return resolver_init(&d->resolver, loop, servers);
 }
 
 void dns_done(struct dns *d)
 {
-    if (d->channel)
-        ares_destroy(d->channel);
+    resolver_done(&d->resolver);
     ev_timer_stop(d->loop, &d->tick);
     for (int i = 0; i < DNS_BUCKETS; i++)
         while (!list_empty(&d->bucket[i]))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Host names to addresses: a cache in front of c-ares on the worker's loop.
+/* Host names to addresses: a cache in front of the name servers.
  *
  *      dns_lookup(d, host, n, &w)   true: w.name is answered
  *                                   false: w.done(&w) is called later, w.name is answered then
@@ -11,7 +11,6 @@
 #ifndef NET_DNS_H
 #define NET_DNS_H
 
-#include <ares.h>
 #include <ev.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,24 +19,28 @@
 #include "common/list.h"
 #include "common/outcome.h"
 #include "daemon/net/addr.h"
+#include "daemon/net/resolver.h"
 
 #define DNS_TTL_MIN_NS      (60 * INT64_C(1000000000))
 #define DNS_TTL_MAX_NS      (6 * 3600 * INT64_C(1000000000))
 #define DNS_TTL_NEGATIVE_NS (60 * INT64_C(1000000000))
-#define DNS_NAME_BYTES      253
-#define DNS_ADDRS_MAX       16    /* of one name; more are not looked at */
-#define DNS_NAMES_MAX       16384 /* kept in the cache beyond those in use */
-#define DNS_ASKED_MIN       16    /* questions under way; more wait */
+#define DNS_NAME_BYTES      RESOLVER_NAME_BYTES
+#define DNS_ADDRS_MAX       (2 * RESOLVER_ADDRS_MAX)
+#define DNS_LATE_NS         (2 * INT64_C(1000000000)) /* then another server is asked, too */
+#define DNS_GRACE_NS        (300 * INT64_C(1000000)) /* for the other family, when one is answered */
+#define DNS_NAMES_MAX       16384                    /* kept in the cache beyond those in use */
+#define DNS_ASKED_MIN       16 /* names that are asked for and not late; more wait */
 #define DNS_ASKED_BEGIN     128
 #define DNS_ASKED_MAX       1024
 #define DNS_BUCKETS         8192
 
 struct dns_name {
     struct list bucket;  /* by hash; not linked: forgotten, lives for its users */
-    struct list link;    /* waiting to be asked, or known: least recently used first */
+    struct list link;    /* by state: to be asked; of dns' asked or half; known */
     struct list waiters; /* struct dns_wait */
     struct dns *dns;     /* borrowed */
-    struct addr *addr;   /* owned, count of them */
+    struct addr *addr;   /* owned, count of them, IPv4 first */
+    struct dns_ask *ask; /* owned; while it is asked for */
     int64_t expires_ns;
     uint64_t hash;
     uint32_t users; /* waits that hold it */
@@ -60,20 +63,22 @@ struct dns_wait {
 
 struct dns {
     struct ev_loop *loop;
-    ares_channel channel;
+    struct resolver resolver;
     struct ev_timer tick; /* runs while questions are under way */
-    struct list sockets;  /* c-ares' descriptors */
     struct list bucket[DNS_BUCKETS];
     struct list queue; /* names waiting to be asked */
+    struct list asked; /* names that are asked for, by the time they are late */
+    struct list half;  /* names that lack a family they can do without, by the time they do */
     struct list known; /* answered names, least recently used first */
     uint64_t seed;
-    unsigned known_count, asked_count;
-    unsigned asked_max;   /* grows with answers, shrinks with time-outs */
-    unsigned grown_count; /* answers since it last grew */
+    unsigned known_count;
+    unsigned asked_count;              /* names that are asked for and not late */
+    unsigned asked_max;                /* grows with answers, shrinks when many are late */
+    unsigned grown_count;              /* answers since it last grew */
+    unsigned late_count, answer_count; /* lately */
     int64_t shrunk_ns;
     bool pumping;
     uint64_t *queries, *cached; /* borrowed counters */
-    int64_t (*clock_ns)(void);
 };
 
 /* servers: "host:port" each, separated by commas; NULL for the system's. 0 or -errno. */
@@ -84,8 +89,5 @@ void dns_done(struct dns *d); /* no wait may be left */
 bool dns_lookup(struct dns *d, const char *host, size_t n, struct dns_wait *w);
 bool dns_is_answered(const struct dns_wait *w);
 void dns_release(struct dns *d, struct dns_wait *w);
-
-/* Takes in an answer to name as c-ares gives it. */
-void dns_answer(struct dns_name *name, int status, const struct ares_addrinfo *info);
 
 #endif

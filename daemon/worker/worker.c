@@ -5,6 +5,7 @@
 #include "daemon/worker/worker.h"
 #include "daemon/worker/entry.h"
 
+#include <ares.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Names: international ones, and what name servers can do to a crawl."""
 
+import dns_world
+from dns_world import BAD, GOOD, GOOD6, LIMIT_MS, OTHER
+from network import origin_everywhere, own_network
+
 OWN = {'preset': 'own'}
+LIMITS = {'dns_ms': LIMIT_MS, 'connect_ms': 5000, 'total_ms': 60000}
+CONTACT = {'contact': 'a@example.org'}
 
 
 def ends(daemon, urls, **spec):
@@ -38,3 +44,29 @@ def test_words_of_any_script_make_international_names(stage):
     assert found == {f'{word}.xn--exmple-cua.test': 'stored' for word in ('xn--strae-oqa', 'xn--ixah0a8as', 'plain')}, found
     [row] = [row for row in daemon.rows(job) if row['outcome'] != 'stored']
     assert (row['outcome'], row['reason']) == ('excluded', 'bad_url'), row
+
+
+def resolve(daemon, names, **spec):
+    """{name: row} of http://name/."""
+    job = daemon.submit({'seeds': [f'http://{name}/' for name in names], 'pace': OWN, 'timeouts': LIMITS, 'retry': {'attempts': 1}, **spec})
+    daemon.wait_done(job)
+    return {row['url'].split('/')[2]: row for row in daemon.rows(job)}
+
+
+def ended(row):
+    return row.get('reason', row['outcome'])
+
+
+def test_whatever_a_name_server_does_ends_in_the_right_reason(stage):
+    own_network(GOOD, GOOD6, OTHER, BAD)
+    dns, origin = stage.dns(dns_world.table()), origin_everywhere(stage)
+    daemon = stage.crawld(loopback=False, settings={**CONTACT, 'dns_servers': dns.address})
+    rows, wrong = resolve(daemon, [row.name for row in dns_world.WORLD if row.name not in dns_world.BREAKERS]), []
+    rows |= resolve(daemon, dns_world.BREAKERS)
+    for wanted in dns_world.WORLD:
+        row = rows[wanted.name]
+        known = 'dns' in row.get('ms', {})
+        if ended(row) not in wanted.ends.split('|') or wanted.soon not in (None, known):
+            wrong.append((wanted.name, wanted.ends, wanted.soon, row))
+    assert not wrong, '\n'.join(map(str, [f'{len(wrong)} wrong', *wrong]))
+    assert len(rows) >= 60 and {c['local'].rpartition(':')[0].strip('[]').removeprefix('::ffff:') for c in origin.stop().connections} == {GOOD, GOOD6}

@@ -12,15 +12,64 @@ An answer is a list of addresses (those of the type asked for are sent), or one 
     GARBAGE                     bytes that are no message
     FOREIGN                     an answer to another question
 
-or a function of the number of earlier questions for that name and type that returns one of these. `*` answers for
-names not in the table; without it they are NXDOMAIN.
+or a function of the number of earlier questions for that name and type that returns one of these, or a Play: a
+function that gets the Question and sends what it likes. `*` answers for names not in the table; without it they are
+NXDOMAIN.
 """
+import collections
 import socket
 import struct
 import threading
 
+Play = collections.namedtuple('Play', 'play')
+
 TYPES = {1: 'A', 28: 'AAAA'}
 CODES = {'SERVFAIL': 2, 'NXDOMAIN': 3, 'REFUSED': 5}
+
+
+class Close(OSError):
+    """Raised by a play: the TCP connection is closed."""
+
+
+def later(seconds, function, *arguments):
+    """Calls it in a thread of its own; plays must not sleep, others wait for them."""
+    timer = threading.Timer(seconds, function, arguments)
+    timer.daemon = True
+    timer.start()
+
+
+class Question:
+    """One message of a client's. kind is 'A' or 'AAAA', earlier the number of questions for that name and type before,
+    peer (ADDRESS, PORT)."""
+
+    def __init__(self, message, earlier, by_tcp, send_bytes, peer):
+        self.earlier, self.by_tcp, self.send_bytes, self.peer = earlier, by_tcp, send_bytes, peer
+        self.name, self.number, self.asked = read_question(message)
+        self.kind, self.id = TYPES.get(self.number, str(self.number)), message[:2]
+
+    def send(self, message):
+        """A message in the transport's framing."""
+        self.send_bytes(struct.pack('>H', len(message)) + message if self.by_tcp else message)
+
+    def reply(self, answers=(), rcode=0, flags=0x8180, question=None, counts=None, authority=(), additional=(), tail=b''):
+        """The bytes of a well-formed answer, or of one that is not. answers: bytes of records; counts: what the head
+        says of the four sections."""
+        question = self.asked if question is None else question
+        counts = counts or (1 if question else 0, len(answers), len(authority), len(additional))
+        head = self.id + struct.pack('>HHHHH', flags | rcode, *counts)
+        return head + question + b''.join([*answers, *authority, *additional]) + tail
+
+
+def record(data, kind='A', owner=b'\xc0\x0c', ttl=60, rclass=1, size=None):
+    """A resource record; data: an address, or bytes."""
+    number = {'A': 1, 'NS': 2, 'CNAME': 5, 'TXT': 16, 'AAAA': 28, 'OPT': 41}[kind]
+    if isinstance(data, str):
+        data = socket.inet_pton(socket.AF_INET6 if ':' in data else socket.AF_INET, data)
+    return owner + struct.pack('>HHIH', number, rclass, ttl & 0xffffffff, len(data) if size is None else size) + data
+
+
+def wire_name(text):
+    return b''.join(bytes([len(label)]) + label for label in text.encode().split(b'.') if label) + b'\0'
 
 
 def read_question(message):
@@ -34,21 +83,24 @@ def read_question(message):
 
 
 class DnsServer:
-    def __init__(self, names, ttl_s=60):
-        self.names, self.ttl_s, self.queries, self.lock = names, ttl_s, [], threading.Lock()
-        self.udp, self.tcp = self.open_port()
+    def __init__(self, names, ttl_s=60, host='127.0.0.1', port=0, listen=True):
+        """listen: by TCP, too."""
+        self.names, self.ttl_s, self.queries, self.lock, self.host = names, ttl_s, [], threading.Lock(), host
+        self.udp, self.tcp = self.open_port(host, port)
         self.port = self.udp.getsockname()[1]
-        self.tcp.listen(16)
-        for target in (self.serve_udp, self.serve_tcp):
+        if listen:
+            self.tcp.listen(64)
+        for target in (self.serve_udp, self.serve_tcp)[:2 if listen else 1]:
             threading.Thread(target=target, daemon=True).start()
 
-    address = property(lambda self: f'127.0.0.1:{self.port}')
+    address = property(lambda self: f'{self.host}:{self.port}')
 
     @staticmethod
-    def open_port():
+    def open_port(host, port):
         while True:
             udp, tcp = socket.socket(type=socket.SOCK_DGRAM), socket.socket()
-            udp.bind(('127.0.0.1', 0))
+            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            udp.bind((host, port))
             try:
                 tcp.bind(udp.getsockname())
                 return udp, tcp
@@ -65,12 +117,21 @@ class DnsServer:
             earlier = self.queries.count((name, kind))
             self.queries.append((name, kind))
         answer = self.names.get(name, self.names.get('*', 'NXDOMAIN'))
-        return answer(earlier) if callable(answer) else answer
+        return earlier, answer(earlier) if callable(answer) else answer
 
-    def reply(self, message, by_tcp):
+    def answer(self, message, by_tcp, send_bytes, client):
+        name, number, _ = read_question(message)
+        earlier, answer = self.answer_for(name, TYPES.get(number, str(number)))
+        if isinstance(answer, Play):
+            answer.play(Question(message, earlier, by_tcp, send_bytes, client))
+            return
+        reply = self.reply(message, answer, by_tcp)
+        if reply:
+            send_bytes(struct.pack('>H', len(reply)) + reply if by_tcp else reply)
+
+    def reply(self, message, answer, by_tcp):
         """The bytes to send, or None."""
-        name, number, question = read_question(message)
-        answer = self.answer_for(name, TYPES.get(number, str(number)))
+        _, number, question = read_question(message)
         flags, records = 0x8180, []
         if answer == 'DROP':
             return None
@@ -99,9 +160,13 @@ class DnsServer:
                 return
             if len(message) < 17:
                 return
-            reply = self.reply(message, False)
-            if reply:
-                self.udp.sendto(reply, peer)
+            self.answer(message, False, lambda data, to=peer: self.send_udp(data, to), peer)
+
+    def send_udp(self, data, peer):
+        try:
+            self.udp.sendto(data, peer)
+        except OSError:
+            pass  # who asked is gone
 
     def serve_tcp(self):
         while True:
@@ -114,9 +179,10 @@ class DnsServer:
     def serve_peer(self, peer):
         with peer, peer.makefile('rb') as stream:
             while len(size := stream.read(2)) == 2:
-                reply = self.reply(stream.read(struct.unpack('>H', size)[0]), True)
-                if reply:
-                    peer.sendall(struct.pack('>H', len(reply)) + reply)
+                try:
+                    self.answer(stream.read(struct.unpack('>H', size)[0]), True, peer.sendall, peer.getpeername())
+                except OSError:
+                    return  # Close, or who asked is gone
 
     def close(self):
         for sock in (self.udp, self.tcp):

@@ -4,6 +4,7 @@
 #ifndef TESTS_UNIT_MACHINE_RIG_H
 #define TESTS_UNIT_MACHINE_RIG_H
 
+#include <ares.h>
 #include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>

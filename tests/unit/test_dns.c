@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The name server is this process: a UDP socket on loopback that answers, counts and can be told
  * to keep silent. */
+#include <ares.h>
 #include <arpa/inet.h>
 #include <check.h>
 #include <stdio.h>
@@ -89,7 +90,7 @@ static void begin(void)
     t.dns = malloc(sizeof *t.dns);
     ck_assert_int_eq(dns_init(t.dns, t.loop, server, &t.queries, &t.cached), 0);
     t.now_ns = 1000 * NS_PER_S;
-    t.dns->clock_ns = test_clock;
+    t.dns->resolver.clock_ns = test_clock;
     t.ttl_s = 300;
 }
 
