@@ -81,3 +81,9 @@ void jsonw_key_uint(struct buf *b, const char *key, uint64_t n)
     jsonw_key(b, key);
     buf_addu(b, n);
 }
+
+void jsonw_key_bool(struct buf *b, const char *key, bool value)
+{
+    jsonw_key(b, key);
+    buf_adds(b, value ? "true" : "false");
+}

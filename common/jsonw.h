@@ -3,6 +3,7 @@
 #ifndef COMMON_JSONW_H
 #define COMMON_JSONW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,5 +21,6 @@ void jsonw_key(struct buf *b, const char *key);
 
 void jsonw_key_string(struct buf *b, const char *key, const char *s);
 void jsonw_key_uint(struct buf *b, const char *key, uint64_t n);
+void jsonw_key_bool(struct buf *b, const char *key, bool value);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,6 +92,25 @@ static bool is_contact(const char *text)
            !strncmp(text, "mailto:", 7) || (at && at > text && at[1]);
 }
 
+/* NULL, or why the file can be of no use. */
+static const char *certificates_fault(const char *path)
+{
+    char *line = NULL;
+    size_t room = 0;
+    bool found = false;
+    FILE *file = *path ? fopen(path, "re") : NULL;
+    if (!file)
+        return *path ? strerror(errno) : NULL;
+    while (!found && getline(&line, &room, file) > 0)
+        found = !strncmp(line, "-----BEGIN CERTIFICATE-----", 27);
+    const char *fault = found          ? NULL
+                        : ferror(file) ? strerror(errno)
+                                       : "no certificate in PEM form";
+    free(line);
+    fclose(file);
+    return fault;
+}
+
 /* ADDRESS/BITS of either family. */
 static bool is_cidr(const char *text)
 {
@@ -145,6 +165,8 @@ static int check_item(const struct option_row *row, const char *text, struct buf
         return refuse(row, ret_error, "\"%s\" is not a user or @group", text);
     if (row->kind == OPTION_CONTACT && !is_contact(text))
         return refuse(row, ret_error, "\"%s\" is neither a URL nor a mail address", text);
+    if (row->kind == OPTION_CERTIFICATES && certificates_fault(text))
+        return refuse(row, ret_error, "%s: %s", text, certificates_fault(text));
     return 0;
 }
 

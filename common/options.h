@@ -29,6 +29,7 @@ struct options {
     int64_t memory_limit_bytes; /* 0 = find out */
     char *contact, *user_agent; /* empty: none; options_user_agent() */
     struct option_list allow_cidr, deny_cidr, robots_ignore, dns_servers;
+    char *ca_file; /* empty: the system's bundle */
     enum durability durability;
     int64_t commit_interval_ms;
     int64_t disk_reserve_bytes, drain_timeout_ms; /* 0 = no limit */
@@ -38,6 +39,7 @@ struct options {
 enum option_kind {
     OPTION_STRING,
     OPTION_CONTACT,
+    OPTION_CERTIFICATES, /* a readable file with one at least */
     OPTION_COUNT,
     OPTION_BYTES, /* "2GiB" */
     OPTION_MS,    /* "1s" */

@@ -18,6 +18,7 @@ enum spec_format { SPEC_WARC, SPEC_NONE };
 enum spec_compress { SPEC_GZIP, SPEC_ZSTD, SPEC_PLAIN };
 enum spec_pages { SPEC_KEPT, SPEC_ALL };
 enum spec_redirects { SPEC_INLINE, SPEC_ENQUEUE };
+enum spec_tls_verify { SPEC_TLS_STRICT, SPEC_TLS_RECORD, SPEC_TLS_OFF };
 
 struct spec_text { /* owned bytes, NUL-terminated */
     char *p;
@@ -88,6 +89,7 @@ struct job_spec {
     } redirects;
 
     uint64_t max_body_bytes; /* 0 = no limit */
+    enum spec_tls_verify tls_verify;
 
     struct {
         struct spec_status *status; /* owned */

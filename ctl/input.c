@@ -45,14 +45,15 @@ int input_arguments(int count, char *const *urls)
             say_hint("-i %s reads the URLs in it", urls[i]);
             return EXIT_USAGE;
         }
-        if (strncasecmp(urls[i] + strspn(urls[i], " \t"), "http:", 5) && !odd_count++)
+        const char *url = urls[i] + strspn(urls[i], " \t");
+        if (strncasecmp(url, "http:", 5) && strncasecmp(url, "https:", 6) && !odd_count++)
             odd = urls[i];
     }
     if (odd_count == 1)
-        say_note("%s does not begin with http:// and will not be fetched", odd);
+        say_note("%s does not begin with http:// or https:// and will not be fetched", odd);
     else if (odd_count)
-        say_note("%s and %d more do not begin with http:// and will not be fetched", odd,
-                 odd_count - 1);
+        say_note("%s and %d more do not begin with http:// or https:// and will not be fetched",
+                 odd, odd_count - 1);
     return 0;
 }
 

@@ -20,8 +20,10 @@ static const char *const advice[REASON_COUNT] = {
     [REASON_ADDRESS_DENIED] =
         "--allow-cidr opens addresses that are not public, as 127.0.0.0/8 for this machine",
     [REASON_CONTACT] = "--contact names who answers for the crawl, a mail address or URL",
-    [REASON_SCHEME] = "https is not built yet; only http:// URLs are fetched",
-    [REASON_BAD_URL] = "a URL begins with http://; -i FILE reads URLs from a file",
+    [REASON_SCHEME] = "only http:// and https:// URLs are fetched",
+    [REASON_TLS_VERIFY] = "--tls-verify record fetches all the same and says why in the row; --set "
+                          "ca_file=FILE trusts another authority",
+    [REASON_BAD_URL] = "a URL begins with http:// or https://; -i FILE reads URLs from a file",
 };
 
 static int by_count(const void *a, const void *b)

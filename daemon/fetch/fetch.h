@@ -13,6 +13,7 @@
 #include "daemon/fetch/job.h"
 #include "daemon/fetch/keep.h"
 #include "daemon/fetch/route.h"
+#include "daemon/fetch/secure.h"
 #include "daemon/fetch/wheel.h"
 #include "daemon/net/body.h"
 #include "daemon/net/conn.h"
@@ -61,6 +62,7 @@ struct fetch {
     struct job *job;           /* borrowed; counts its leases */
     struct conn *conn;         /* ours while set */
     struct answer *answer;     /* owned; NULL before the first byte */
+    struct secure *secure;     /* owned; NULL: http */
     struct buf unsent;         /* rest of the request */
     char *url;                 /* owned, NUL-terminated; url_len bytes */
     char *next;                /* owned; a redirect's target */
@@ -80,19 +82,19 @@ struct fetch {
     uint8_t state;               /* enum fetch_state */
     uint8_t grant, hop, attempt; /* as in struct ipc_lease */
     bool last, tell_sent, limited, foreign, as_get;
-    bool literal;    /* the host is an address */
-    bool fresh;      /* no kept connection any more */
-    bool counted;    /* the connection granted is accounted for by the pool */
-    bool kept;       /* its connection stays open */
-    bool no_conn;    /* ends with NOCONN */
-    bool again;      /* ends with RETRY */
-    bool cancelled;  /* nothing is told */
-    bool at_store;   /* the capture is the store's */
-    bool bound;      /* only bound_to may be connected to */
+    bool literal;         /* the host is an address */
+    bool fresh;           /* no kept connection any more */
+    bool counted;         /* the connection granted is accounted for by the pool */
+    bool kept;            /* its connection stays open */
+    bool no_conn;         /* ends with NOCONN */
+    bool again;           /* ends with RETRY */
+    bool cancelled;       /* nothing is told */
+    bool at_store;        /* the capture is the store's */
+    bool bound;           /* only bound_to may be connected to */
     uint8_t bound_to[16]; /* IPv4 as ::ffff:a.b.c.d */
-    uint8_t tried;   /* of name's addresses */
-    uint8_t outcome; /* enum outcome, from JUDGE on */
-    uint8_t reason;  /* enum reason */
+    uint8_t tried;        /* of name's addresses */
+    uint8_t outcome;      /* enum outcome, from JUDGE on */
+    uint8_t reason;       /* enum reason */
 };
 
 /* The URL's part; not terminated. */
@@ -117,8 +119,18 @@ bool fetch_may_store(const struct fetch *f);
 /* The connection is this fetch's: whatever it waits for wakes it. */
 void fetch_take_conn(struct fetch *f, struct conn *c);
 
+/* Takes a connection of its origin that is idle, if it may. False: there is none. */
+bool fetch_take_kept(struct fetch *f);
+
 /* Hands the connection back, to be used again or not. */
 void fetch_let_conn(struct fetch *f, bool keep);
+
+/* Goes on in another row. */
+void fetch_detour(struct fetch *f, enum fetch_state to);
+
+/* It waits for us: nothing makes it late till fetch_go_clock(), which is told since when. */
+void fetch_stop_clock(struct fetch *f);
+void fetch_go_clock(struct fetch *f, int64_t since_ns);
 
 /* Microseconds since it began; at least 1. */
 uint32_t fetch_us(const struct fetch *f);

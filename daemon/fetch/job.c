@@ -95,6 +95,7 @@ static void job_prepare(struct job *j, const char *user_agent)
     const char *own = s->request.user_agent;
     j->limits = (struct job_limits){.dns_ns = limit_ns(s->timeouts.dns_ms),
                                     .connect_ns = limit_ns(s->timeouts.connect_ms),
+                                    .tls_ns = limit_ns(s->timeouts.tls_ms),
                                     .first_byte_ns = limit_ns(s->timeouts.first_byte_ms),
                                     .idle_ns = limit_ns(s->timeouts.idle_ms),
                                     .total_ns = limit_ns(s->timeouts.total_ms),

@@ -12,7 +12,7 @@
 
 /* One for each time a row of the route may name; INT64_MAX when there is no limit. */
 struct job_limits {
-    int64_t dns_ns, connect_ns, first_byte_ns, idle_ns, total_ns, none_ns;
+    int64_t dns_ns, connect_ns, tls_ns, first_byte_ns, idle_ns, total_ns, none_ns;
     int64_t rate_ns; /* of an answer, rate_bytes must come in each span of so long */
     uint64_t rate_bytes;
 };

@@ -94,6 +94,19 @@ void fetch_progress(struct fetch *f, int64_t limit_ns)
     fetch_set_deadline(f);
 }
 
+void fetch_stop_clock(struct fetch *f)
+{
+    wheel_remove(&f->machine->wheel, &f->wheel);
+}
+
+void fetch_go_clock(struct fetch *f, int64_t since_ns)
+{
+    int64_t waited_ns = clock_mono_ns() - since_ns;
+    f->limit_ns = add_ns(f->limit_ns, waited_ns);
+    f->total_ns = add_ns(f->total_ns, waited_ns);
+    fetch_set_deadline(f);
+}
+
 /* ---- the driver ---- */
 
 static void fetch_enter(struct fetch *f, enum fetch_state to)
@@ -132,7 +145,7 @@ enum fetch_state fetch_fail(struct fetch *f, enum reason reason, const char *det
     return FETCH_JUDGE;
 }
 
-static void fetch_detour(struct fetch *f, enum fetch_state to)
+void fetch_detour(struct fetch *f, enum fetch_state to)
 {
     fetch_enter(f, to);
     machine_drive(f);
@@ -202,6 +215,13 @@ static struct fetch_part part_of(const struct url *u, struct url_slice s)
     return (struct fetch_part){(uint16_t)(s.n ? s.p - u->href : 0), (uint16_t)s.n};
 }
 
+/* Connections and sessions are shared only where certificates are looked at in the same way. */
+static uint64_t seed_of(const struct fetch *f, const struct url *u)
+{
+    uint64_t kind = u->scheme == URL_HTTPS ? f->job->spec.tls_verify + 1 : 0;
+    return f->machine->seed + kind;
+}
+
 static void fetch_take_url(struct fetch *f, const struct url *u)
 {
     struct url_slice host_port = url_host(u);
@@ -214,7 +234,7 @@ static void fetch_take_url(struct fetch *f, const struct url *u)
     f->literal = u->ip_family;
     f->peer.family = u->ip_family;
     memcpy(f->peer.ip, u->ip, sizeof f->peer.ip);
-    f->origin = XXH3_64bits_withSeed(host_port.p, host_port.n, f->machine->seed + u->scheme);
+    f->origin = XXH3_64bits_withSeed(host_port.p, host_port.n, seed_of(f, u));
 }
 
 static struct fetch *fetch_new(struct machine *m, struct job *j, const struct ipc_lease *l)
@@ -258,12 +278,14 @@ int machine_lease(struct machine *m, const struct ipc_lease *l)
     struct fetch *f = fetch_new(m, j, l);
     if (url_parse(f->url, l->url_len, NULL, &m->url) || m->url.href_len > UINT16_MAX) {
         fetch_detour(f, fetch_fail(f, REASON_BAD_URL, NULL));
-    } else if (m->url.scheme != URL_HTTP) {
-        fetch_detour(f, fetch_fail(f, REASON_SCHEME, "not built"));
+    } else if (!url_is_http(&m->url)) {
+        fetch_detour(f, fetch_fail(f, REASON_SCHEME, NULL));
     } else if (m->url.href_len != l->url_len || memcmp(m->url.href, f->url, l->url_len)) {
         fetch_detour(f, fetch_fail(f, REASON_BAD_URL, "not canonical"));
     } else {
         fetch_take_url(f, &m->url);
+        if (m->url.scheme == URL_HTTPS)
+            f->secure = secure_new(f);
         fetch_detour(f, FETCH_RESOLVE);
     }
     return 0;
@@ -305,6 +327,9 @@ void fetch_let_conn(struct fetch *f, bool keep)
     struct conn *c = f->conn;
     if (!c)
         return;
+    if (f->secure)
+        secure_rest(f->secure);
+    keep = keep && conn_quiet(c);
     f->conn = NULL;
     f->kept = keep;
     if (keep)
@@ -412,6 +437,11 @@ static void name_states(struct stats_block *stats)
             stats->state_name[i][k] = (char)(route[i].name[k] | 0x20);
 }
 
+/* That it is active keeps the loop from sleeping. */
+static void on_hurry(struct ev_loop *loop, ev_idle *idle, int revents)
+{
+}
+
 int machine_init(struct machine *m, struct ev_loop *loop, struct ipc *uplink,
                  struct stats_block *stats, const struct machine_conf *conf)
 {
@@ -435,6 +465,10 @@ int machine_init(struct machine *m, struct ev_loop *loop, struct ipc *uplink,
     pool_init(&m->pool, loop, &pool_ops, m);
     m->pool.source = m->conf.source.family ? &m->conf.source : NULL;
     m->pool.open_max = conf->open_max;
+    ev_idle_init(&m->hurry, on_hurry);
+    int err = secures_init(&m->secures, conf->ca_file);
+    if (err)
+        return err;
     m->store = store_new(loop, &store_ops, m, &stats->blame[1]);
     if (getrandom(&m->seed, sizeof m->seed, 0) != sizeof m->seed)
         return -EIO;
@@ -453,6 +487,8 @@ void machine_done(struct machine *m)
             fetch_detour(f, FETCH_REPORT);
         }
     pool_done(&m->pool);
+    secures_done(&m->secures);
+    ev_idle_stop(m->loop, &m->hurry);
     dns_done(&m->dns);
     wheel_done(&m->wheel);
     jobs_done(&m->jobs);
@@ -482,12 +518,22 @@ void machine_turn(struct machine *m)
         fetch_go_on(a->fetch);
         machine_drive(a->fetch);
     }
+    if (secures_turn(m))
+        ev_idle_start(m->loop, &m->hurry);
+    else
+        ev_idle_stop(m->loop, &m->hurry);
+}
+
+uint64_t machine_memory(const struct machine *m)
+{
+    return m->memory_bytes + (uint64_t)tls_count(m->secures.tls) * TLS_CONN_BYTES;
 }
 
 void machine_beat(struct machine *m)
 {
-    m->stats->value[STAT_MEMORY_BYTES] =
-        m->memory_bytes + m->fetches.bytes + m->answers.bytes + m->pool.conns.bytes;
+    m->stats->value[STAT_MEMORY_BYTES] = machine_memory(m) + m->fetches.bytes + m->answers.bytes +
+                                         m->pool.conns.bytes + tls_session_bytes(m->secures.tls);
+    secures_measure(m);
     pool_sweep(&m->pool, clock_mono_ns());
     m->stats->value[STAT_STORE_BYTES] = store_queued_bytes(m->store);
 }

@@ -19,6 +19,7 @@
 #include "daemon/fetch/fetch.h"
 #include "daemon/fetch/job.h"
 #include "daemon/fetch/route.h"
+#include "daemon/fetch/secure.h"
 #include "daemon/fetch/wheel.h"
 #include "daemon/net/dns.h"
 #include "daemon/net/policy.h"
@@ -33,6 +34,7 @@ struct machine_conf {
     int number; /* the worker's */
     const char *user_agent, *contact;
     const char *dns_servers; /* "host:port,…"; NULL: the system's */
+    const char *ca_file;     /* NULL: the system's */
     struct addr source;      /* family 0: the system chooses */
     unsigned open_max;       /* connections */
     uint64_t memory_max;     /* bytes of answers held at once; beyond it bodies wait */
@@ -49,6 +51,8 @@ struct machine {
     struct pool pool;
     struct wheel wheel;
     struct jobs jobs;
+    struct secures secures;
+    struct ev_idle hurry; /* runs while something can go on without an event */
     struct slab fetches, answers;
     struct list row[FETCH_STATE_COUNT]; /* the fetches in it */
     struct list full;                   /* of STORE: wait till the store's queue has room */
@@ -87,6 +91,9 @@ void machine_drive(struct fetch *f);
 /* Lets go on what waits for memory or the store. To be called once per turn of the loop, before the
  * uplink is flushed. */
 void machine_turn(struct machine *m);
+
+/* Memory that answers and connections with TLS take now. */
+uint64_t machine_memory(const struct machine *m);
 
 /* To be called once a second. */
 void machine_beat(struct machine *m);

@@ -15,6 +15,7 @@
 #define FETCH_ROUTE(ROW)                                                                               \
     ROW(RESOLVE, resolve, "host name to addresses",               dns_ns,        DNS_TIMEOUT)          \
     ROW(CONNECT, connect, "a connection: kept, or a new one",     connect_ns,    CONNECT_TIMEOUT)      \
+    ROW(SHAKE,   shake,   "TLS handshake of a new connection",    tls_ns,        TLS_TIMEOUT)          \
     ROW(SEND,    send,    "the request goes out",                 first_byte_ns, SEND_TIMEOUT)         \
     ROW(HEAD,    head,    "status line and fields come in",       first_byte_ns, FIRST_BYTE_TIMEOUT)   \
     ROW(BODY,    body,    "the body comes in",                    idle_ns,       IDLE_TIMEOUT)         \
@@ -27,7 +28,7 @@ enum fetch_state {
 #define ROW(state, ...) FETCH_##state,
     FETCH_ROUTE(ROW)
 #undef ROW
-    FETCH_STATE_COUNT,
+        FETCH_STATE_COUNT,
 
     FETCH_NEXT, /* verdicts that name no row */
     FETCH_PARK,

@@ -43,11 +43,27 @@ static void ms_members(const struct fetch *f, struct buf *b)
         jsonw_key_uint(b, "dns", span_ms(0, f->resolved_us));
     if (f->connected_us)
         jsonw_key_uint(b, "connect", span_ms(f->resolved_us, f->connected_us));
+    if (f->secure && f->secure->shaken_us)
+        jsonw_key_uint(b, "tls", span_ms(f->connected_us, f->secure->shaken_us));
     if (f->first_us)
         jsonw_key_uint(b, "first_byte", span_ms(f->sent_us, f->first_us));
     if (f->first_us && f->end_us)
         jsonw_key_uint(b, "body", span_ms(f->first_us, f->end_us));
     jsonw_key_uint(b, "total", span_ms(0, f->end_us));
+    buf_addc(b, '}');
+}
+
+static void tls_members(const struct fetch *f, struct buf *b)
+{
+    const struct tls_info *tls = f->secure ? &f->secure->tls : NULL;
+    if (!tls || !tls->version)
+        return;
+    jsonw_key(b, "tls");
+    buf_addc(b, '{');
+    jsonw_key_string(b, "version", tls->version);
+    jsonw_key_string(b, "cipher", tls->cipher);
+    jsonw_key_bool(b, "verified", !tls->why);
+    key_text(b, "why", tls->why);
     buf_addc(b, '}');
 }
 
@@ -81,5 +97,6 @@ void row_write(const struct fetch *f, int worker, struct buf *out)
     clock_iso(f->wall_ns, time);
     jsonw_key_string(out, "time", time);
     ms_members(f, out);
+    tls_members(f, out);
     warc_members(f, out);
 }

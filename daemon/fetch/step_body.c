@@ -50,14 +50,16 @@ static void keep_wire(struct fetch *f, const char *from, const char *to)
 bool fetch_may_read(const struct fetch *f)
 {
     const struct machine *m = f->machine;
-    return m->memory_bytes < m->conf.memory_max || m->row[FETCH_BODY].next == &f->link;
+    return machine_memory(m) < m->conf.memory_max || m->row[FETCH_BODY].next == &f->link;
 }
 
 static void wait_for_memory(struct fetch *f)
 {
     struct machine *m = f->machine;
     conn_pause(f->conn, m->loop);
-    wheel_remove(&m->wheel, &f->wheel);
+    if (f->secure)
+        secure_rest(f->secure);
+    fetch_stop_clock(f);
     f->answer->poor_ns = clock_mono_ns();
     list_add_tail(&m->poor, &f->answer->room);
 }
@@ -103,6 +105,14 @@ static enum fetch_state take_in(struct fetch *f, struct body_span in)
     return FETCH_NEXT;
 }
 
+static const char *end_detail(ssize_t got)
+{
+    return !got                ? NULL
+           : got == TLS_CUT    ? "the connection ended without TLS saying so"
+           : got == TLS_BROKEN ? "a TLS record is broken"
+                               : "connection reset";
+}
+
 enum fetch_state fetch_body(struct fetch *f)
 {
     struct machine *m = f->machine;
@@ -115,6 +125,8 @@ enum fetch_state fetch_body(struct fetch *f)
         return FETCH_PARK;
     }
     ssize_t got = conn_read(f->conn, m->in, sizeof m->in);
+    if (f->secure)
+        secure_heard(f->secure, true);
     if (got == -EAGAIN)
         return FETCH_PARK;
     if (got > 0) {
@@ -123,6 +135,6 @@ enum fetch_state fetch_body(struct fetch *f)
         return take_in(f, (struct body_span){m->in, (size_t)got});
     }
     if (got || body_end(&f->answer->body) != HTTP_DONE)
-        return fetch_fail(f, REASON_BODY_INCOMPLETE, got ? "connection reset" : NULL);
+        return fetch_fail(f, REASON_BODY_INCOMPLETE, end_detail(got));
     return FETCH_NEXT;
 }

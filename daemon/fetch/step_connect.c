@@ -179,6 +179,8 @@ bool fetch_next_address(struct fetch *f)
 enum fetch_state fetch_connect(struct fetch *f)
 {
     if (!f->conn) {
+        if (f->secure && !secure_may_connect(f->secure))
+            return FETCH_PARK;
         enum reason denied = check_name(f);
         return denied ? fetch_fail(f, denied, NULL) : try_some(f);
     }
@@ -197,5 +199,5 @@ enum fetch_state fetch_connect(struct fetch *f)
     if (f->name.name)
         f->name.name->misses = 0;
     dns_release(&f->machine->dns, &f->name);
-    return FETCH_NEXT;
+    return f->secure ? FETCH_NEXT : FETCH_SEND;
 }

@@ -48,7 +48,10 @@ static enum fetch_state ended(struct fetch *f, ssize_t got)
     if (!f->answer && f->conn->reused)
         return gone_stale(f);
     size_t n = f->answer ? buf_len(&f->answer->capture.response) : 0;
-    return fetch_fail(f, got && !n ? REASON_CONN_RESET : head_end(n), NULL);
+    if (got == TLS_BROKEN)
+        return fetch_fail(f, REASON_TLS_ERROR, "TLS was broken off after the handshake");
+    bool reset = got && got != TLS_CUT;
+    return fetch_fail(f, reset && !n ? REASON_CONN_RESET : head_end(n), NULL);
 }
 
 static void lower_token(char *out, size_t room, const char *p, size_t n)
@@ -152,6 +155,8 @@ enum fetch_state fetch_head(struct fetch *f)
 {
     struct machine *m = f->machine;
     ssize_t got = conn_read(f->conn, m->in, sizeof m->in);
+    if (f->secure)
+        secure_heard(f->secure, got > 0);
     if (got == -EAGAIN) {
         if (f->tell_sent && !f->look_ns)
             fetch_look_later(f);

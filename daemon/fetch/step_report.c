@@ -81,6 +81,7 @@ static void fetch_free(struct fetch *f)
     dns_release(&m->dns, &f->name);
     wheel_remove(&m->wheel, &f->wheel);
     answer_free(m, f->answer);
+    secure_free(f->secure);
     buf_done(&f->unsent);
     free(f->url);
     free(f->next);

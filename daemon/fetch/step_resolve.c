@@ -6,7 +6,7 @@
 
 #include "common/clock.h"
 
-static bool take_kept(struct fetch *f)
+bool fetch_take_kept(struct fetch *f)
 {
     struct machine *m = f->machine;
     if (f->grant == GRANT_OPEN || f->fresh)
@@ -15,6 +15,8 @@ static bool take_kept(struct fetch *f)
     if (!c)
         return false;
     fetch_take_conn(f, c);
+    if (f->secure)
+        f->secure->tls = *tls_info(c->tls);
     f->counted = true;
     f->peer = f->conn->peer;
     m->stats->value[STAT_REUSED]++;
@@ -23,7 +25,7 @@ static bool take_kept(struct fetch *f)
 
 enum fetch_state fetch_resolve(struct fetch *f)
 {
-    if (!f->name.name && take_kept(f))
+    if (!f->name.name && fetch_take_kept(f))
         return FETCH_SEND;
     if (f->grant == GRANT_KEPT) {
         pool_drop_idle(&f->machine->pool, f->host, clock_mono_ns());

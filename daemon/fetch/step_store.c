@@ -25,6 +25,10 @@ static void put(struct fetch *f)
     c->url = f->url;
     c->url_len = f->url_len;
     c->ip = addr_text(&f->peer, a->ip);
+    if (f->secure) {
+        c->tls_version = f->secure->tls.version;
+        c->tls_cipher = f->secure->tls.cipher;
+    }
     c->wall_ns = f->wall_ns;
     c->has_payload = true;
     struct sha1 sum = a->sha1;

@@ -83,9 +83,36 @@ int conn_connected(struct conn *c, struct ev_loop *loop)
     return -err;
 }
 
+int conn_secure(struct conn *c, struct tls *t, const struct tls_peer *peer)
+{
+    c->tls = tls_open(t, c->io.fd, peer);
+    return c->tls ? 0 : -EINVAL;
+}
+
+enum tls_verdict conn_shake(struct conn *c, struct ev_loop *loop, int64_t until_ns)
+{
+    enum tls_verdict v = tls_shake(c->tls, until_ns);
+    c->woken = false;
+    if (v == TLS_WANT_WRITE || c->io.events & EV_WRITE)
+        conn_want_write(c, loop, v == TLS_WANT_WRITE);
+    return v;
+}
+
+static ssize_t read_secure(struct conn *c, void *p, size_t n)
+{
+    if (!c->woken && !tls_pending(c->tls))
+        return -EAGAIN;
+    c->woken = false;
+    ssize_t got = tls_read(c->tls, p, n);
+    c->peer_closed |= got <= 0 && got != -EAGAIN;
+    return got;
+}
+
 ssize_t conn_read(struct conn *c, void *p, size_t n)
 {
     ssize_t got;
+    if (c->tls)
+        return read_secure(c, p, n);
     if (!c->woken)
         return -EAGAIN;
     c->woken = false;
@@ -100,10 +127,18 @@ ssize_t conn_read(struct conn *c, void *p, size_t n)
 ssize_t conn_write(struct conn *c, const void *p, size_t n)
 {
     ssize_t put;
+    if (c->tls)
+        return tls_write(c->tls, p, n);
     do
         put = send(c->io.fd, p, n, MSG_NOSIGNAL);
     while (put < 0 && errno == EINTR);
     return put < 0 ? -errno : put;
+}
+
+bool conn_quiet(struct conn *c)
+{
+    char byte;
+    return !conn_pending(c) || conn_read(c, &byte, 1) == -EAGAIN;
 }
 
 bool conn_acknowledged(const struct conn *c)
@@ -114,11 +149,15 @@ bool conn_acknowledged(const struct conn *c)
 
 void conn_shutdown(struct conn *c)
 {
+    if (c->tls)
+        tls_end(c->tls);
     shutdown(c->io.fd, SHUT_WR);
 }
 
 void conn_close(struct conn *c, struct ev_loop *loop)
 {
     ev_io_stop(loop, &c->io);
+    if (c->tls)
+        tls_close(c->tls);
     close(c->io.fd);
 }

@@ -1,12 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* Every idle connection stands in two lists: its bucket, newest first, and `idle` or `lone`,
+/* Every idle connection stands in two lists: its bucket, newest first, and that of its kind,
  * oldest first. Its watcher stays on: whatever becomes readable while nothing was asked means
  * that the connection is no good any more, be it the peer's end or bytes. */
 #include "daemon/net/pool.h"
 
 #include <errno.h>
+#include <limits.h>
 
 #include "common/clock.h"
+
+static const struct {
+    int64_t life_ns;
+    unsigned most;
+} kinds[POOL_KINDS] = {
+    [POOL_LONE] = {POOL_LONE_NS, POOL_LONE_MAX},
+    [POOL_SECURE] = {POOL_SECURE_NS, POOL_SECURE_MAX},
+    [POOL_PLAIN] = {POOL_IDLE_NS, UINT_MAX},
+};
 
 static struct list *pool_bucket(struct pool *p, uint64_t origin)
 {
@@ -19,8 +29,8 @@ void pool_init(struct pool *p, struct ev_loop *loop, const struct pool_ops *ops,
     slab_init(&p->conns, sizeof(struct conn));
     for (int i = 0; i < POOL_BUCKETS; i++)
         list_init(&p->bucket[i]);
-    list_init(&p->idle);
-    list_init(&p->lone);
+    for (int i = 0; i < POOL_KINDS; i++)
+        list_init(&p->idle[i]);
     list_init(&p->lingering);
 }
 
@@ -78,7 +88,7 @@ static void pool_unkeep(struct pool *p, struct conn *c)
     list_del(&c->link);
     list_del(&c->bucket);
     p->idle_count--;
-    p->lone_count -= c->lone;
+    p->kind_count[c->kind]--;
 }
 
 static void pool_drop_kept(struct pool *p, struct conn *c, int64_t now_ns)
@@ -96,19 +106,27 @@ static void on_idle_ready(struct conn *c)
         pool_drop_kept(c->owner, c, clock_mono_ns());
 }
 
+static enum pool_kind kind_of(struct pool *p, const struct conn *c)
+{
+    if (!c->limited && !c->reused && !idle_of(p, c->origin))
+        return POOL_LONE;
+    return c->tls ? POOL_SECURE : POOL_PLAIN;
+}
+
 void pool_keep(struct pool *p, struct conn *c, int64_t now_ns)
 {
+    enum pool_kind kind = kind_of(p, c);
+    struct list *idle = &p->idle[kind];
     c->owner = p;
     c->ready = on_idle_ready;
     c->since_ns = now_ns;
-    c->lone = !c->limited && !c->reused && !idle_of(p, c->origin);
+    c->kind = (uint8_t)kind;
     c->reused = true;
-    list_add_tail(c->lone ? &p->lone : &p->idle, &c->link);
+    list_add_tail(idle, &c->link);
     list_add_head(pool_bucket(p, c->origin), &c->bucket);
     p->idle_count++;
-    p->lone_count += c->lone;
-    if (p->lone_count > POOL_LONE_MAX)
-        pool_drop_kept(p, list_of(p->lone.next, struct conn, link), now_ns);
+    if (++p->kind_count[kind] > kinds[kind].most)
+        pool_drop_kept(p, list_of(idle->next, struct conn, link), now_ns);
 }
 
 struct conn *pool_take(struct pool *p, uint64_t origin)
@@ -120,21 +138,46 @@ struct conn *pool_take(struct pool *p, uint64_t origin)
 }
 
 /* A limited host's connection would linger and hold its descriptor: that is not waited for. */
+static void pool_evict_idle(struct pool *p, struct conn *c)
+{
+    pool_unkeep(p, c);
+    if (c->limited)
+        p->ops->idle_gone(p->owner, c->host);
+    pool_close(p, c);
+}
+
 static bool pool_evict(struct pool *p)
 {
-    struct list *oldest = !list_empty(&p->lone)   ? &p->lone
-                          : !list_empty(&p->idle) ? &p->idle
-                                                  : &p->lingering;
-    if (list_empty(oldest))
+    for (int kind = 0; kind < POOL_KINDS; kind++)
+        if (!list_empty(&p->idle[kind])) {
+            pool_evict_idle(p, list_of(p->idle[kind].next, struct conn, link));
+            return true;
+        }
+    if (list_empty(&p->lingering))
         return false;
-    struct conn *c = list_of(oldest->next, struct conn, link);
-    if (oldest != &p->lingering) {
-        pool_unkeep(p, c);
-        if (c->limited)
-            p->ops->idle_gone(p->owner, c->host);
-    }
-    pool_close(p, c);
+    pool_close(p, list_of(p->lingering.next, struct conn, link));
     return true;
+}
+
+static struct conn *oldest_secure(const struct list *conns)
+{
+    list_each(it, conns)
+    {
+        struct conn *c = list_of(it, struct conn, link);
+        if (c->tls)
+            return c;
+    }
+    return NULL;
+}
+
+bool pool_evict_secure(struct pool *p)
+{
+    struct conn *c = oldest_secure(&p->idle[POOL_LONE]);
+    if (!c)
+        c = oldest_secure(&p->idle[POOL_SECURE]);
+    if (c)
+        pool_evict_idle(p, c);
+    return c;
 }
 
 int pool_open(struct pool *p, const struct pool_origin *o, const struct addr *a,
@@ -171,8 +214,8 @@ static void drop_idle_of(struct pool *p, struct list *idle, uint32_t host, int64
 
 void pool_drop_idle(struct pool *p, uint32_t host, int64_t now_ns)
 {
-    drop_idle_of(p, &p->idle, host, now_ns);
-    drop_idle_of(p, &p->lone, host, now_ns);
+    for (int kind = 0; kind < POOL_KINDS; kind++)
+        drop_idle_of(p, &p->idle[kind], host, now_ns);
 }
 
 static struct conn *oldest_since(struct list *head, int64_t before_ns)
@@ -184,10 +227,9 @@ static struct conn *oldest_since(struct list *head, int64_t before_ns)
 void pool_sweep(struct pool *p, int64_t now_ns)
 {
     struct conn *c;
-    while ((c = oldest_since(&p->idle, now_ns - POOL_IDLE_NS)))
-        pool_drop_kept(p, c, now_ns);
-    while ((c = oldest_since(&p->lone, now_ns - POOL_LONE_NS)))
-        pool_drop_kept(p, c, now_ns);
+    for (int kind = 0; kind < POOL_KINDS; kind++)
+        while ((c = oldest_since(&p->idle[kind], now_ns - kinds[kind].life_ns)))
+            pool_drop_kept(p, c, now_ns);
     while ((c = oldest_since(&p->lingering, now_ns - POOL_LINGER_NS)))
         pool_close(p, c);
 }
@@ -200,8 +242,8 @@ static void close_all(struct pool *p, struct list *conns)
 
 void pool_done(struct pool *p)
 {
-    close_all(p, &p->idle);
-    close_all(p, &p->lone);
+    for (int kind = 0; kind < POOL_KINDS; kind++)
+        close_all(p, &p->idle[kind]);
     close_all(p, &p->lingering);
     slab_done(&p->conns);
 }

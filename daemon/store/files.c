@@ -164,6 +164,8 @@ static void capture_records(struct batch *b, struct store_file *f, bool gzip, st
     struct warc_exchange x = {.url = c->url,
                               .url_len = c->url_len,
                               .ip = c->ip,
+                              .tls_version = c->tls_version,
+                              .tls_cipher = c->tls_cipher,
                               .wall_ns = c->wall_ns,
                               .payload_sha1 = c->has_payload ? c->payload_sha1 : NULL,
                               .truncated = c->truncated,

@@ -38,9 +38,10 @@ struct capture {
     uint64_t lease;  /* for the blame cell */
     const char *url; /* canonical; borrowed until done */
     uint32_t url_len;
-    const char *ip;           /* text of the peer's address, or NULL; borrowed until done */
-    int64_t wall_ns;          /* when the request began: WARC-Date of all its records */
-    struct buf request;       /* bytes as sent */
+    const char *ip; /* text of the peer's address, or NULL; borrowed until done */
+    const char *tls_version, *tls_cipher; /* "1.2" and IANA's name, constant; NULL: no TLS */
+    int64_t wall_ns;                      /* when the request began: WARC-Date of all its records */
+    struct buf request;                   /* bytes as sent */
     struct buf response;      /* bytes as received: head, then body with its transfer coding; no 1xx
                                  before it: readers take the first head for the answer's */
     uint8_t payload_sha1[20]; /* of the body, transfer coding removed; of what is stored */

@@ -164,6 +164,12 @@ static void add_exchange(struct buf *out, const struct warc_exchange *x, const s
     add_uri(out, x->url, x->url_len);
     LITERAL(out, "\r\n");
     add_field(out, "WARC-IP-Address", x->ip);
+    if (x->tls_version) {
+        LITERAL(out, "WARC-Protocol: tls/");
+        buf_adds(out, x->tls_version);
+        LITERAL(out, "\r\n");
+        add_field(out, "WARC-Cipher-Suite", x->tls_cipher);
+    }
     LITERAL(out, "WARC-Warcinfo-ID: ");
     add_id(out, &x->info);
     LITERAL(out, "WARC-Concurrent-To: ");

@@ -33,7 +33,8 @@ struct warc_info {
 struct warc_exchange {
     const char *url; /* canonical; what must not stand in a header line is written as %XX */
     size_t url_len;
-    const char *ip; /* NULL: unknown */
+    const char *ip;                       /* NULL: unknown */
+    const char *tls_version, *tls_cipher; /* "1.2" and IANA's name; NULL: no TLS */
     int64_t wall_ns;
     const uint8_t *payload_sha1; /* of the response; NULL: not known */
     const char *truncated;       /* of the response; NULL: whole */

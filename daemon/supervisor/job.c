@@ -373,10 +373,6 @@ enum job_given job_give(struct job *j, const char *text, size_t len, uint64_t li
                 "too long when percent-encoded");
         return GIVEN_EXCLUDED;
     }
-    if (u->scheme == URL_HTTPS) {
-        end_at_once(j, &(struct given_end){canon.p, canon.n}, REASON_SCHEME, "not built");
-        return GIVEN_EXCLUDED;
-    }
     if (!take_in(j, canon.p, canon.n, true, false))
         return GIVEN_KNOWN;
     j->coming_count++;

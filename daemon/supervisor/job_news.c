@@ -28,7 +28,7 @@ static void on_queued(void *owner, const struct ledger_url *urls, size_t count)
         j->accepted_count += !fed;
         if (url_parse(urls[i].url, urls[i].len, NULL, u)) {
             end_unfit(j, &urls[i], REASON_BAD_URL);
-        } else if (u->scheme != URL_HTTP) {
+        } else if (!url_is_http(u)) {
             end_unfit(j, &urls[i], REASON_SCHEME);
         } else {
             hosts_push(&j->s->hosts, job_queue(j, u), ENTRY(urls[i].seq, 0, 0));

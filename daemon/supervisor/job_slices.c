@@ -43,7 +43,7 @@ enum reason job_generated_url(struct job *j, uint64_t index, struct url_slice *r
     size_t n = buf_len(&s->text);
     if (n > URL_MAX_GIVEN || url_parse(buf_data(&s->text), n, NULL, &s->url))
         return REASON_BAD_URL;
-    if (s->url.scheme != URL_HTTP)
+    if (!url_is_http(&s->url))
         return REASON_SCHEME;
     return url_canon(&s->url, ret_url) || ret_url->n > URL_MAX_GIVEN ? REASON_BAD_URL : REASON_NONE;
 }

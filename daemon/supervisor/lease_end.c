@@ -98,7 +98,7 @@ static enum reason judge_redirect(const struct lease *l, const struct ipc_end *e
     struct url_slice canon;
     if (url_parse(end->data + end->tail_len, end->next_len, NULL, u))
         return REASON_BAD_REDIRECT;
-    if (url_canon(u, &canon) || u->scheme != URL_HTTP)
+    if (url_canon(u, &canon))
         return REASON_SCHEME;
     if (canon.n > URL_MAX_GIVEN)
         return REASON_BAD_REDIRECT;
@@ -171,15 +171,9 @@ void lease_again(struct lease *l, const struct ipc_end *end)
         j->s->totals.again++;
         hosts_push_hop(&j->s->hosts, job_queue(j, &u), hop);
     } else {
-        struct buf tail = {0};
-        buf_add(&tail, end->data, end->tail_len);
-        if (reason == REASON_SCHEME && u.scheme == URL_HTTPS)
-            buf_adds(&tail, ",\"detail\":\"not built\"");
         struct hop *hop = next_hop(l, end->data + end->tail_len, end->next_len);
         l->hop = hop;
-        put_row(l, reason_outcome(reason), reason, buf_data(&tail), buf_len(&tail), end->file,
-                end->end);
-        buf_done(&tail);
+        put_row(l, reason_outcome(reason), reason, end->data, end->tail_len, end->file, end->end);
         j->bytes_in += end->wire_bytes;
     }
     url_done(&u);

@@ -25,9 +25,10 @@ void uplink_greet(struct worker *w)
     const struct options *o = w->s->options;
     struct buf agent = {0};
     options_user_agent(o, &agent);
-    json_t *conf = json_pack("{ss ss so so so sI sI ss ss}", "user_agent", buf_str(&agent), "contact",
+    json_t *conf = json_pack("{ss ss so so so ss sI sI ss ss}", "user_agent", buf_str(&agent), "contact",
                              o->contact, "allow_cidr", strings(&o->allow_cidr), "deny_cidr",
                              strings(&o->deny_cidr), "dns_servers", strings(&o->dns_servers),
+                             "ca_file", o->ca_file,
                              "in_flight", (json_int_t)o->in_flight, "memory_limit",
                              (json_int_t)(o->memory_limit_bytes / (unsigned)w->s->crew.count),
                              "source_address", "", "log_level", log_level_name(o->log_level));

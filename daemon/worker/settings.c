@@ -51,11 +51,13 @@ static char *joined(const json_t *list)
 static const char *read_members(struct settings *s, const json_t *o, struct policy *p)
 {
     const char *source = text_of(o, "source_address");
-    *s = (struct settings){.user_agent = xstrdup(text_of(o, "user_agent")),
-                           .contact = xstrdup(text_of(o, "contact")),
-                           .dns_servers = joined(json_object_get(o, "dns_servers")),
-                           .in_flight = number_of(o, "in_flight"),
-                           .memory_limit = number_of(o, "memory_limit")};
+    *s =
+        (struct settings){.user_agent = xstrdup(text_of(o, "user_agent")),
+                          .contact = xstrdup(text_of(o, "contact")),
+                          .dns_servers = joined(json_object_get(o, "dns_servers")),
+                          .ca_file = *text_of(o, "ca_file") ? xstrdup(text_of(o, "ca_file")) : NULL,
+                          .in_flight = number_of(o, "in_flight"),
+                          .memory_limit = number_of(o, "memory_limit")};
     p->contact = *s->contact;
     enum log_level level;
     if (!log_level_parse(text_of(o, "log_level"), &level))
@@ -86,5 +88,6 @@ void settings_done(struct settings *s)
     free(s->user_agent);
     free(s->contact);
     free(s->dns_servers);
+    free(s->ca_file);
     *s = (struct settings){0};
 }

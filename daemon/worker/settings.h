@@ -12,6 +12,7 @@
 struct settings {
     char *user_agent, *contact; /* owned, never NULL */
     char *dns_servers;          /* owned, "host:port,…"; NULL: the system's */
+    char *ca_file;              /* owned; NULL: the system's bundle */
     struct addr source;         /* family 0: the system chooses */
     uint64_t in_flight;         /* 0: as many as descriptors allow */
     uint64_t memory_limit; /* bytes of answers this worker may hold; 0: a quarter of the machine */

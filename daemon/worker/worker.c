@@ -69,6 +69,7 @@ int worker_configure(struct worker *w, const char *text, size_t len)
                                 .user_agent = s->user_agent,
                                 .contact = s->contact,
                                 .dns_servers = s->dns_servers,
+                                .ca_file = s->ca_file,
                                 .source = s->source,
                                 .memory_max = s->memory_limit ? s->memory_limit : memory_quarter(),
                                 .open_max = connections_max()};
@@ -125,6 +126,7 @@ static int worker_init(struct worker *w, int number)
     if (!w->loop)
         return -ENOMEM;
     uplink_start(w, HERITAGE_SOCKET_FD);
+    lag_start(&w->lag, w->loop, w->stats);
     ev_timer_init(&w->beat, on_beat, 1.0, 1.0);
     ev_timer_start(w->loop, &w->beat);
     ev_signal_init(&w->term, on_term, SIGTERM);
@@ -140,6 +142,7 @@ static void worker_done(struct worker *w)
     settings_done(&w->settings);
     buf_done(&w->text);
     uplink_stop(w);
+    lag_stop(&w->lag, w->loop);
     ev_timer_stop(w->loop, &w->beat);
     ev_signal_stop(w->loop, &w->term);
     ev_loop_destroy(w->loop);

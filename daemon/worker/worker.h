@@ -10,6 +10,7 @@
 #include "common/ipc.h"
 #include "common/stats.h"
 #include "daemon/fetch/machine.h"
+#include "daemon/worker/lag.h"
 #include "daemon/worker/settings.h"
 
 #define WORKER_FDS_RESERVED 200 /* of RLIMIT_NOFILE: WARC files, DNS, the supervisor, what else */
@@ -24,6 +25,7 @@ struct worker {
     ev_prepare flush; /* once per loop turn */
     ev_idle more;     /* messages read and not yet handled */
     ev_timer beat;
+    struct lag lag;
     ev_signal term;
     struct buf text; /* of a message in several parts */
     struct settings settings;

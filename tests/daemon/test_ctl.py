@@ -131,11 +131,11 @@ def test_a_second_run_without_a_name_is_not_taken_for_the_first(stage):
 
 
 def test_run_says_why_and_what_helps(stage):
-    done = harness.crawlctl('run', *OWN, '--out', stage.path('why'), 'http://127.0.0.1:9/', 'https://127.0.0.1:9/', 'no url')
-    assert 'https://127.0.0.1:9/ and 1 more do not begin with http://' in done.stderr, done.stderr
+    done = harness.crawlctl('run', *OWN, '--out', stage.path('why'), 'http://127.0.0.1:9/', 'ftp://127.0.0.1:9/', 'no url')
+    assert 'ftp://127.0.0.1:9/ and 1 more do not begin with http:// or https://' in done.stderr, done.stderr
     for reason in ('contact', 'scheme', 'bad_url'):
         assert f'1 {reason}: ' in done.stdout, done.stdout
-    assert '--contact' in done.stderr and 'https is not built' in done.stderr, done.stderr
+    assert '--contact' in done.stderr and 'only http:// and https://' in done.stderr, done.stderr
 
 
 def test_a_file_in_place_of_a_url_is_refused_before_anything_begins(stage):

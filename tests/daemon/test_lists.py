@@ -88,10 +88,10 @@ def test_a_big_word_list_is_uploaded_and_resumed(stage):
 
 def test_generated_urls_that_are_none_have_their_rows(stage):
     origin, daemon = stage.origin(), stage.crawld()
-    job = daemon.submit({'template': '{}', 'words': {'u': [origin.url('/good'), 'nonsense', 'https://127.0.0.1/', 'ftp://a/b', 'http://a b/', 'http://[::1', '/relative']}, 'pace': {'preset': 'own'}})
+    job = daemon.submit({'template': '{}', 'words': {'u': [origin.url('/good'), 'nonsense', 'wss://127.0.0.1/', 'ftp://a/b', 'http://a b/', 'http://[::1', '/relative']}, 'pace': {'preset': 'own'}})
     daemon.wait_done(job)
     ends = {row['url']: row.get('reason', row['outcome']) for row in daemon.rows(job)}
-    assert ends.pop(origin.url('/good')) == 'stored' and ends.pop('https://127.0.0.1/') == ends.pop('ftp://a/b') == 'scheme', ends
+    assert ends.pop(origin.url('/good')) == 'stored' and ends.pop('wss://127.0.0.1/') == ends.pop('ftp://a/b') == 'scheme', ends
     assert len(ends) == 4 and set(ends.values()) == {'bad_url'}, ends
 
 
@@ -130,7 +130,7 @@ def test_generated_urls_that_are_none_have_their_rows_wherever_the_journal_was_c
 def test_a_list_as_people_write_them(stage):
     origin, daemon = stage.origin(), stage.crawld()
     lines = [origin.url('/a'), '', origin.url('/a#one'), origin.url('/a#two'), '   ', origin.url('/b') + '  ', '\t' + origin.url('/c'), origin.url('/a'),
-             'HTTP://127.0.0.1:%d/b' % origin.port, 'https://127.0.0.1/secure', 'ftp://127.0.0.1/file', 'mailto:a@b', 'not a url', origin.url('/%e4%b8%8d'),
+             'HTTP://127.0.0.1:%d/b' % origin.port, 'ws://127.0.0.1/secure', 'ftp://127.0.0.1/file', 'mailto:a@b', 'not a url', origin.url('/%e4%b8%8d'),
              origin.url('/不'), origin.url('/' + 'l' * 8000)]
     done = daemon.ctl('submit', '--name', 'l', *OWN, '--wait', '-i', stage.write('list', '\ufeff' + '\r\n'.join(lines)))
     rows = {row['url']: row for row in daemon.rows('l')}
@@ -138,7 +138,7 @@ def test_a_list_as_people_write_them(stage):
     stored = {url for url, row in rows.items() if row['outcome'] == 'stored'}
     assert stored in (good, good - {origin.url('/%e4%b8%8d')}), (stored ^ good, done.stderr)
     assert {url: row['reason'] for url, row in rows.items() if url not in stored} == {
-        'https://127.0.0.1/secure': 'scheme', 'ftp://127.0.0.1/file': 'scheme', 'mailto:a@b': 'scheme', 'not a url': 'bad_url'}, rows
+        'ws://127.0.0.1/secure': 'scheme', 'ftp://127.0.0.1/file': 'scheme', 'mailto:a@b': 'scheme', 'not a url': 'bad_url'}, rows
     assert daemon.show('l')['counts']['duplicates'] == len(lines) - 2 - len(rows), daemon.show('l')['counts']
 
 

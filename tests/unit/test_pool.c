@@ -120,14 +120,14 @@ START_TEST(only_a_lone_first_connection_is_not_kept_for_long)
     pool_keep(&t.pool, connected(2, true, &peer[1]), 0);
     pool_keep(&t.pool, connected(3, false, &peer[2]), 0);
     pool_keep(&t.pool, connected(3, false, &peer[3]), 0);
-    ck_assert_uint_eq(t.pool.lone_count, 2);
+    ck_assert_uint_eq(t.pool.kind_count[POOL_LONE], 2);
     pool_sweep(&t.pool, POOL_LONE_NS + 1);
     ck_assert_ptr_null(pool_take(&t.pool, 1));
     ck_assert_uint_eq(t.pool.idle_count, 2);
-    ck_assert_uint_eq(t.pool.lone_count, 0);
+    ck_assert_uint_eq(t.pool.kind_count[POOL_LONE], 0);
     struct conn *c = pool_take(&t.pool, 3);
     pool_keep(&t.pool, c, POOL_LONE_NS);
-    ck_assert(!c->lone);
+    ck_assert_int_eq(c->kind, POOL_PLAIN);
     end();
 }
 END_TEST
