@@ -110,12 +110,20 @@ struct host {
     uint16_t act, unsent;       /* leases under way; of them not yet SENT */
     uint16_t connections, idle; /* counted ones; of them idle */
     int16_t worker;             /* slot it is bound to, -1 none */
+    int16_t listed;             /* slot whose struct bound it was last added to, -1 none */
     uint8_t place;              /* enum host_place */
     bool known, asked;          /* its address; RESOLVE is under way */
     bool alive;                 /* has been reached */
     bool was_free;              /* leases without limits may have left idle connections */
     uint8_t name_len;
     char name[]; /* lower case, not NUL-terminated */
+};
+
+/* The hosts that have anything under way at one worker, so that its death finds them. Those that
+ * have nothing any more, or are another's, are swept out now and then. */
+struct bound {
+    uint32_t *ids; /* owned */
+    uint32_t count, room;
 };
 
 enum host_verdict {
@@ -215,6 +223,13 @@ void hosts_wake_all(struct hosts *h, struct list *list);
 
 /* The address is known now. */
 void host_address(struct hosts *h, struct host *host, const uint8_t address[16]);
+
+/* The host's next request is this worker's; `bound` is that slot's. */
+void host_bind(struct hosts *h, struct host *host, int slot, struct bound *bound);
+
+/* The worker is dead and reaped: host_worker_died() for the hosts that have anything under way there. */
+void bound_died(struct hosts *h, struct bound *bound, int slot, int64_t now_ns);
+void bound_done(struct bound *bound);
 
 /* Must the host's next request go to host->worker? False: any worker, which it is bound to then. */
 bool host_bound(const struct host *host);

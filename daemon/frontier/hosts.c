@@ -10,6 +10,7 @@
 #include "daemon/frontier/hosts_impl.h"
 
 #define BY_ID_FIRST 1024
+#define BOUND_FIRST 1024
 
 static uint64_t name_hash(const struct table_node *node, uint64_t seed)
 {
@@ -216,7 +217,7 @@ struct host *hosts_get(struct hosts *h, const char *name, size_t len, const uint
     size_t bytes = offsetof(struct host, name) + len;
     host = xcalloc(1, bytes > sizeof *host ? bytes : sizeof *host);
     host->id = h->count;
-    host->worker = -1;
+    host->worker = host->listed = -1;
     host->last_ns = h->start_ns + HOST_LINGER_NS;
     host->name_len = (uint8_t)len;
     memcpy(host->name, name, len);
@@ -227,4 +228,57 @@ struct host *hosts_get(struct hosts *h, const char *name, size_t len, const uint
     if (address)
         host_address(h, host, address);
     return host;
+}
+
+/* ---- bound to a worker ---- */
+
+/* Those that stay are at most as many as a worker has leases and connections. One that was another
+ * worker's meanwhile may be there twice: `listed` is -1 from its first time on. */
+static void bound_sweep(struct hosts *h, struct bound *b, int slot)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < b->count; i++) {
+        struct host *host = h->by_id[b->ids[i]];
+        if (host->listed != slot)
+            continue;
+        if (host->worker == slot && host_bound(host))
+            b->ids[kept++] = host->id;
+        host->listed = -1;
+    }
+    for (b->count = 0; b->count < kept; b->count++)
+        h->by_id[b->ids[b->count]]->listed = (int16_t)slot;
+}
+
+void host_bind(struct hosts *h, struct host *host, int slot, struct bound *b)
+{
+    host->worker = (int16_t)slot;
+    if (host->listed == slot)
+        return;
+    if (b->count == b->room) {
+        bound_sweep(h, b, slot);
+        if (b->count >= b->room / 2) {
+            b->room = b->room ? b->room * 2 : BOUND_FIRST;
+            b->ids = xrealloc(b->ids, b->room * sizeof *b->ids);
+        }
+    }
+    host->listed = (int16_t)slot;
+    b->ids[b->count++] = host->id;
+}
+
+void bound_died(struct hosts *h, struct bound *b, int slot, int64_t now_ns)
+{
+    for (uint32_t i = 0; i < b->count; i++) {
+        struct host *host = h->by_id[b->ids[i]];
+        if (host->listed == slot)
+            host->listed = -1;
+        if (host->worker == slot && host_bound(host))
+            host_worker_died(h, host, now_ns);
+    }
+    b->count = 0;
+}
+
+void bound_done(struct bound *b)
+{
+    free(b->ids);
+    *b = (struct bound){0};
 }

@@ -233,6 +233,7 @@ void crew_done(struct supervisor *s)
         ev_timer_stop(s->loop, &w->respawn);
         ipc_done(&w->ipc);
         wlog_end(w);
+        bound_done(&w->bound);
         munmap(w->stats, sizeof *w->stats);
         close(w->stats_fd);
     }

@@ -13,6 +13,7 @@
 #include "common/ipc.h"
 #include "common/list.h"
 #include "common/stats.h"
+#include "daemon/frontier/host.h"
 
 struct supervisor;
 
@@ -42,6 +43,7 @@ struct worker {
     uint32_t held_count;       /* leases in `leases` */
     struct list leases;
     struct list waiting;       /* hosts bound to it that found it full */
+    struct bound bound;        /* hosts with anything under way here */
     int64_t beat_ns, started_wall_ns;
     uint64_t finished_count;   /* leases ended by this process */
     unsigned early_deaths;     /* in a row, before the first finished fetch */

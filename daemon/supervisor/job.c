@@ -58,7 +58,7 @@ void job_dispose(struct job *j)
 {
     if (!j)
         return;
-    leases_forget(j);
+    leases_forget(j, SIZE_MAX);
     hosts_forget(&j->s->hosts, &j->source, SIZE_MAX);
     ev_timer_stop(j->s->loop, &j->timer);
     ledger_free(j->ledger);

@@ -11,6 +11,7 @@
 #include "daemon/supervisor/job_slices.h"
 #include "daemon/supervisor/supervisor.h"
 
+#define LEASES_SLICE 5000
 #define FORGET_SLICE 20000
 #define REVOKE_NS    (10 * NS_PER_S)
 #define RETRY_NS     (10 * NS_PER_S)
@@ -37,7 +38,7 @@ void job_failed(struct job *j, int err, const char *what)
     job_enter(j, JOB_FAILING);
     job_why_disk(j, err, what);
     j->revoke_until_ns = clock_mono_ns() + REVOKE_NS;
-    leases_forget(j);
+    j->unread_count = 0;
     for (int slot = 0; slot < s->crew.count; slot++) {
         struct worker *w = &s->crew.workers[slot];
         bool told = j->at[slot].told && w->pid;
@@ -61,7 +62,7 @@ void job_revoked(struct job *j, int slot)
 
 int64_t job_failure_slice(struct job *j)
 {
-    if (!hosts_forget(&j->s->hosts, &j->source, FORGET_SLICE))
+    if (!leases_forget(j, LEASES_SLICE) || !hosts_forget(&j->s->hosts, &j->source, FORGET_SLICE))
         return 0;
     if (!revoked_by_all(j)) {
         if (clock_mono_ns() > j->revoke_until_ns)

@@ -91,7 +91,8 @@ struct lease *lease_find(struct supervisor *s, const struct worker *w, uint64_t 
 {
     uint32_t i = (uint32_t)id;
     struct lease *l = i < s->leases.size ? s->leases.table[i] : NULL;
-    return l && l->id == id && l->worker == w && l->state == LEASE_OUT ? l : NULL;
+    bool known = l && l->id == id && l->worker == w && l->state == LEASE_OUT;
+    return known && l->job->phase != JOB_FAILING ? l : NULL;
 }
 
 /* ---- sending ---- */
@@ -251,7 +252,7 @@ static bool grant(struct supervisor *s, struct host *host, struct hostq *q)
     j->leases_fetch_count++;
     q->pages_count++;
     if (limited)
-        host->worker = (int16_t)w->slot;
+        host_bind(&s->hosts, host, w->slot, &w->bound);
     l->worker = w;
     l->begun_ns = clock_mono_ns();
     l->grant = (uint8_t)host_grant(host);
@@ -271,7 +272,7 @@ static void resolve(struct supervisor *s, struct host *host)
             hosts_wake(&s->hosts, host);
         return;
     }
-    host->worker = (int16_t)w->slot;
+    host_bind(&s->hosts, host, w->slot, &w->bound);
     host->asked = true;
     ipc_add_text(&w->ipc, IPC_RESOLVE, host->id, host->name, host->name_len);
 }

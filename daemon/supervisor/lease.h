@@ -68,7 +68,7 @@ bool leases_exclude(struct job *j, unsigned most);
 /* ops.read: texts for the first leases of job->reading. */
 void leases_texts(struct job *j, const struct ledger_url *urls, size_t count);
 
-/* NULL if it is no lease of this worker (any more). */
+/* NULL if it is no lease of this worker (any more), or its job has failed. */
 struct lease *lease_find(struct supervisor *s, const struct worker *w, uint64_t id);
 
 /* No attempt comes after this one: whatever the worker says is the result. */
@@ -85,7 +85,8 @@ void lease_wfail(struct lease *l, const struct ipc_end *end);
 /* After its death was reaped: all its leases go back; `guilty` (0 nobody) is charged. */
 void leases_of_dead(struct worker *w, uint64_t guilty);
 
-/* The job has failed: forget its leases; nothing goes back, it will be read again from disk. */
-void leases_forget(struct job *j);
+/* The job has failed: forgets up to `most` of its leases; nothing goes back, it will be read again
+ * from disk. True when none is left. */
+bool leases_forget(struct job *j, size_t most);
 
 #endif

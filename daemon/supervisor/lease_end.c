@@ -262,7 +262,7 @@ static void end_of_dead(struct lease *l, bool charged)
     l->worker->held_count--;
     l->worker = NULL;
     list_del(&l->at_worker);
-    if (l->state == LEASE_READING)
+    if (l->state == LEASE_READING || l->job->phase == JOB_FAILING)
         l->state = LEASE_LOST;
     else
         lease_back(l, charged);
@@ -277,18 +277,15 @@ void leases_of_dead(struct worker *w, uint64_t guilty)
         struct lease *l = list_of(w->leases.prev, struct lease, at_worker);
         end_of_dead(l, guilty && l->id == guilty);
     }
-    for (uint32_t i = 0; i < s->hosts.count; i++)
-        if (s->hosts.by_id[i]->worker == w->slot)
-            host_worker_died(&s->hosts, s->hosts.by_id[i], now_ns);
+    bound_died(&s->hosts, &w->bound, w->slot, now_ns);
 }
 
-void leases_forget(struct job *j)
+bool leases_forget(struct job *j, size_t most)
 {
     struct supervisor *s = j->s;
     int64_t now_ns = clock_mono_ns();
-    list_each_safe(it, next, &j->leases)
-    {
-        struct lease *l = list_of(it, struct lease, of_job);
+    for (; most && !list_empty(&j->leases); most--) {
+        struct lease *l = list_of(j->leases.next, struct lease, of_job);
         struct host_end how = {.grant = l->grant, .told_sent = l->told_sent};
         if (l->worker && l->state == LEASE_READING)
             host_ungrant(&s->hosts, l->host, l->grant);
@@ -296,5 +293,5 @@ void leases_forget(struct job *j)
             host_end(&s->hosts, l->host, &how, now_ns);
         lease_free(l);
     }
-    j->unread_count = 0;
+    return list_empty(&j->leases);
 }

@@ -103,8 +103,38 @@ static void run(const char *title, uint64_t hosts_count, uint64_t urls, struct p
     hosts_done(&h);
 }
 
+/* A worker that has had `count` hosts dies while `busy` of them have a connection. */
+static void death(uint64_t count, uint64_t busy)
+{
+    struct hosts h;
+    struct source s;
+    struct bound bound = {0};
+    printf("death of a worker that has had %llu hosts, %llu of them connected\n",
+           (unsigned long long)count, (unsigned long long)busy);
+    hosts_init(&h, now);
+    now += 10 * NS_PER_S;
+    source_init(&s, &(struct pace){0, 1, 0});
+    source_open(&h, &s, true);
+    for (uint64_t i = 0; i < count; i++) {
+        struct host *host = host_of(&h, i);
+        host_queue(&h, host, &s);
+        host_bind(&h, host, 0, &bound);
+        struct host_end end = {.grant = host_grant(host), .kept = true, .reached = true};
+        host_end(&h, host, &end, now);
+        if (i >= busy)
+            host_conn_closed(&h, host);
+    }
+    int64_t from_ns = cpu_ns();
+    bound_died(&h, &bound, 0, now);
+    printf("  %.2f ms\n", (double)(cpu_ns() - from_ns) / 1e6);
+    bound_done(&bound);
+    hosts_forget(&h, &s, SIZE_MAX);
+    hosts_done(&h);
+}
+
 int main(void)
 {
+    death(1000000, 19000);
     run("2,000,000 URLs of 100 hosts without limits", 100, 2000000, (struct pace){0});
     run("2,000,000 hosts of one URL, 1 connection", 2000000, 2000000, (struct pace){0, 1, 0});
     run("2,000,000 hosts of one URL, probe: 64 per address, each its own address", 2000000, 2000000,

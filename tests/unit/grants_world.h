@@ -49,6 +49,7 @@ struct worker {
     unsigned held;
     int64_t up_ns, down_ns; /* the last message each way: they keep their order */
     struct list waiting;
+    struct bound bound;
     int open[SITES], idle[SITES], free_idle[SITES];
 };
 

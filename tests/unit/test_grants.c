@@ -52,7 +52,7 @@ static void give(struct host *host, struct hostq *q)
                         .reached = site->reached};
     w.leases = l;
     if (!pace_free(&p))
-        host->worker = (int16_t)slot;
+        host_bind(&w.hosts, host, (int)slot, &w.workers[slot].bound);
     l->grant = host_grant(host);
     w.workers[slot].held++;
     w.held[l->job]++;
@@ -89,7 +89,7 @@ static bool pump_one(void)
         unsigned slot = find_worker(host);
         if (slot == WORKERS)
             return true;
-        host->worker = (int16_t)slot;
+        host_bind(&w.hosts, host, (int)slot, &w.workers[slot].bound);
         host->asked = true;
         site_at(to_worker(slot), worker_resolve, host->id, slot);
     } else if (what == HOST_UNBIND) {
@@ -275,9 +275,7 @@ static void reaped(const struct event *e)
             host_end(&w.hosts, host, &end, w.now);
         push_back(host, l);
     }
-    for (uint32_t i = 0; i < w.hosts.count; i++)
-        if (w.hosts.by_id[i]->worker == (int)e->slot)
-            host_worker_died(&w.hosts, w.hosts.by_id[i], w.now);
+    bound_died(&w.hosts, &me->bound, (int)e->slot, w.now);
     hosts_wake_all(&w.hosts, &me->waiting);
     me->held = 0;
     me->number++;
@@ -346,6 +344,7 @@ static void supervisor_start(const struct event *e)
     for (unsigned i = 0; i < WORKERS; i++) {
         struct worker *me = &w.workers[i];
         list_init(&me->waiting);
+        bound_done(&me->bound);
         me->alive = true;
         me->draining = false;
         me->number++;
@@ -446,6 +445,8 @@ static void world_done(void)
         next = l->next;
         free(l);
     }
+    for (unsigned i = 0; i < WORKERS; i++)
+        bound_done(&w.workers[i].bound);
     hosts_done(&w.hosts);
     free(w.heap);
 }

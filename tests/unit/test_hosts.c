@@ -214,6 +214,46 @@ START_TEST(many_hosts_are_found_by_name_number_and_address)
 }
 END_TEST
 
+/* The host is worker `slot`'s, and has one connection there. */
+static struct host *connected(struct source *s, unsigned i, int slot, struct bound *bound)
+{
+    char name[32];
+    snprintf(name, sizeof name, "bound-%u", i);
+    struct host *host = host_named(name);
+    host_queue(&hosts, host, s);
+    host_bind(&hosts, host, slot, bound);
+    end(host, host_grant(host), false, true);
+    return host;
+}
+
+START_TEST(a_workers_death_looks_only_at_hosts_that_have_anything_there)
+{
+    enum { MANY = 50000 };
+    struct source *s = source_of(0, 1, 0);
+    struct bound mine = {0}, other = {0};
+    struct host *idle = connected(s, 0, 0, &mine), *gone = connected(s, 1, 0, &mine);
+    host_conn_closed(&hosts, gone);
+    gone = connected(s, 1, 1, &other);
+    for (unsigned i = 2; i < MANY; i++)
+        host_conn_closed(&hosts, connected(s, i, 0, &mine));
+    ck_assert_uint_le(mine.room, 2048);
+    struct host *back = connected(s, 3, 1, &other);
+    host_conn_closed(&hosts, back);
+    back = connected(s, 3, 0, &mine);
+    bound_died(&hosts, &mine, 0, now);
+    ck_assert_uint_eq(idle->connections + back->connections, 0);
+    ck_assert_uint_eq(gone->connections, 1);
+    ck_assert_int_eq(idle->worker, -1);
+    ck_assert_int_eq(gone->worker, 1);
+    idle = connected(s, 0, 0, &mine);
+    bound_died(&hosts, &mine, 0, now);
+    bound_died(&hosts, &other, 1, now);
+    ck_assert_uint_eq(idle->connections + gone->connections, 0);
+    bound_done(&mine);
+    bound_done(&other);
+}
+END_TEST
+
 /* Of malloc: 8 bytes before each object, sizes in steps of 16. Names of 24 bytes. */
 START_TEST(a_host_with_one_url_is_within_256_bytes)
 {
@@ -233,4 +273,5 @@ HOSTS_UNIT_TESTS("hosts", unlimited_hosts_are_never_held_back,
                  redirects_are_asked_first, a_job_is_forgotten_in_slices_and_its_limits_with_it,
                  worker_lists_wake_in_order_and_in_part,
                  many_hosts_are_found_by_name_number_and_address,
+                 a_workers_death_looks_only_at_hosts_that_have_anything_there,
                  a_host_with_one_url_is_within_256_bytes)
