@@ -9,6 +9,7 @@
 #include "daemon/store/store.h"
 #include "daemon/store/warc.h"
 
+struct deflate;
 struct iovec;
 struct libdeflate_compressor;
 
@@ -35,6 +36,7 @@ struct batch {
     struct buf out;                                   /* records made */
     struct buf record;                                /* one record before its compression */
     struct libdeflate_compressor *gzip, *gzip_stored; /* compressing; only framing */
+    struct deflate *gzip_small;                       /* compressing up to DEFLATE_MAX_BYTES */
     struct warc_ids ids;
     struct list files; /* those with captures in `made` */
 };
