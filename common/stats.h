@@ -13,7 +13,7 @@ enum stat_id {
     STAT_COUNT
 };
 
-enum stat_kind { STAT_COUNTER, STAT_GAUGE };
+enum stat_kind { STAT_COUNTER, STAT_GAUGE, STAT_MOST };
 
 #define STATS_STATES_MAX 16 /* rows of the fetch route */
 #define STATS_NAME_BYTES 16 /* with its NUL */

@@ -328,7 +328,7 @@ void fetch_let_conn(struct fetch *f, bool keep)
     if (!c)
         return;
     if (f->secure)
-        secure_rest(f->secure);
+        secure_let_conn(f->secure);
     keep = keep && conn_quiet(c);
     f->conn = NULL;
     f->kept = keep;

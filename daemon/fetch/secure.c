@@ -260,6 +260,14 @@ void secure_rest(struct secure *s)
     list_del(&s->link);
 }
 
+void secure_let_conn(struct secure *s)
+{
+    const struct tls_conn *tls = s->fetch->conn->tls;
+    secure_rest(s);
+    if (tls && !tls_info(tls)->version)
+        s->fetch->machine->stats->value[STAT_TLS_FAILED]++;
+}
+
 /* True: more could go on now. */
 static bool let_some_on(struct machine *m)
 {

@@ -97,7 +97,10 @@ void secure_shaken(struct secure *s);
  * comes back when more can be read without an event. answered: there were bytes of an answer. */
 void secure_heard(struct secure *s, bool answered);
 
-/* Its fetch lets go of the connection, or stops reading from it for a while. */
+/* Its fetch stops reading for a while. */
 void secure_rest(struct secure *s);
+
+/* Its fetch is about to let go of the connection. */
+void secure_let_conn(struct secure *s);
 
 #endif

@@ -46,6 +46,7 @@
 
 #define VERSIONS    "1.2 or 1.3"
 #define BAD_VERSION MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION
+#define BAD_CERTIFICATE MBEDTLS_ERR_SSL_BAD_CERTIFICATE
 
 static const uint16_t groups[] = {
     MBEDTLS_SSL_IANA_TLS_GROUP_X25519,    MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1,
@@ -73,6 +74,7 @@ static bool is_ticket(int r)
 #define MBEDTLS_PRIVATE(member) member
 #define VERSIONS                "1.2"
 #define BAD_VERSION             MBEDTLS_ERR_SSL_BAD_HS_PROTOCOL_VERSION
+#define BAD_CERTIFICATE         MBEDTLS_ERR_SSL_BAD_HS_CERTIFICATE
 
 static const mbedtls_ecp_group_id groups[] = {MBEDTLS_ECP_DP_CURVE25519, MBEDTLS_ECP_DP_SECP256R1,
                                               MBEDTLS_ECP_DP_SECP384R1, MBEDTLS_ECP_DP_SECP521R1,
@@ -586,7 +588,8 @@ static enum tls_verdict failed(struct tls_conn *c, int r)
                              c->ssl.MBEDTLS_PRIVATE(in_msg)[1] == ALERT_PROTOCOL_VERSION)) {
         c->reason = REASON_TLS_VERSION;
         c->detail = "the server does not speak TLS " VERSIONS;
-    } else if (r == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED) {
+    } else if (r == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED ||
+               (r == BAD_CERTIFICATE && flags && !(flags & MBEDTLS_X509_BADCERT_SKIP_VERIFY))) {
         c->reason = REASON_TLS_VERIFY;
         c->detail = why_of(c, flags);
     } else if (r == MBEDTLS_ERR_SSL_CA_CHAIN_REQUIRED) {

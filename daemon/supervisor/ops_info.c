@@ -165,8 +165,13 @@ static json_t *counters(const struct supervisor *s)
     json_t *o = json_object();
     for (int id = 0; id < STAT_COUNT; id++) {
         uint64_t n = 0;
-        for (int i = 0; i < s->crew.count; i++)
-            n += s->crew.workers[i].stats->value[id];
+        for (int i = 0; i < s->crew.count; i++) {
+            uint64_t own = s->crew.workers[i].stats->value[id];
+            if (stat_kind((enum stat_id)id) != STAT_MOST)
+                n += own;
+            else if (own > n)
+                n = own;
+        }
         json_object_set_new(o, stat_name((enum stat_id)id), json_integer((json_int_t)n));
     }
     return o;
