@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/stats.h"
 
-enum { COUNTER = STAT_COUNTER, GAUGE = STAT_GAUGE };
+enum { COUNTER = STAT_COUNTER, GAUGE = STAT_GAUGE, MOST = STAT_MOST };
 
 static const struct {
     const char *name, *unit, *help;
