@@ -46,7 +46,7 @@ static enum host_verdict find_queue(const struct host *host, struct hostq **ret_
 {
     struct hostq *closed = NULL;
     for (struct hostq *q = host->queues; q; q = q->next) {
-        if (hostq_empty(q))
+        if (hostq_empty(q) || q->given_up)
             continue;
         if (q->source->open) {
             *ret_queue = q;
@@ -88,12 +88,49 @@ static int64_t last_fetch(const struct host *host, const struct pace *p)
     return p->connections == 1 && host->end_ns > host->last_ns ? host->end_ns : host->last_ns;
 }
 
+static int64_t latest(int64_t a, int64_t b, int64_t c)
+{
+    int64_t most = a > b ? a : b;
+    return most > c ? most : c;
+}
+
+/* Which of its jobs' patience with the block is over, or will be before it ends? */
+static enum host_verdict find_blocked(const struct host *host, int64_t now_ns, int64_t *ret_at_ns,
+                                      struct hostq **ret_queue)
+{
+    int64_t since_ns = block_since(host, now_ns);
+    for (struct hostq *q = host->queues; q; q = q->next) {
+        const struct source *s = q->source;
+        if (hostq_empty(q) || q->given_up || !s->open || !s->give_up_ns)
+            continue;
+        int64_t end_ns = latest(since_ns, s->begun_ns, q->since_s * NS_PER_S);
+        end_ns = s->give_up_ns < INT64_MAX - end_ns ? end_ns + s->give_up_ns : INT64_MAX;
+        if (end_ns <= now_ns) {
+            *ret_queue = q;
+            return HOST_GIVE_UP;
+        }
+        if (end_ns < *ret_at_ns)
+            *ret_at_ns = end_ns;
+    }
+    return HOST_BLOCKED;
+}
+
+/* A host whose block is over gets one request, until it answers. */
+static bool on_trial(const struct host *host)
+{
+    return host->block && !host->alive && (host->free_act || host->act);
+}
+
 enum host_verdict host_next(const struct host *host, int64_t now_ns, int64_t *ret_at_ns,
                             struct hostq **ret_queue)
 {
     enum host_verdict v = find_queue(host, ret_queue);
     if (v != HOST_NOW)
         return v;
+    if (block_now(host, now_ns, ret_at_ns) != BLOCK_NONE)
+        return find_blocked(host, now_ns, ret_at_ns, ret_queue);
+    if (on_trial(host))
+        return HOST_BUSY;
     struct pace p = host_pace(host);
     if (pace_free(&p))
         return HOST_NOW;
@@ -112,9 +149,15 @@ enum host_verdict host_next(const struct host *host, int64_t now_ns, int64_t *re
     return find_connection(host, &p, most, now_ns);
 }
 
-int host_grant(struct host *host)
+static bool is_active(const struct host *host)
+{
+    return host->act || host->free_act;
+}
+
+int host_grant(struct hosts *h, struct host *host)
 {
     struct pace p = host_pace(host);
+    h->active_count += !is_active(host);
     if (pace_free(&p)) {
         host->free_act++;
         host->was_free = true;
@@ -158,6 +201,7 @@ void host_ungrant(struct hosts *h, struct host *host, int grant)
         else
             uncount(h, host);
     }
+    h->active_count -= !is_active(host);
     hosts_wake(h, host);
 }
 
@@ -211,6 +255,7 @@ bool host_end(struct hosts *h, struct host *host, const struct host_end *end, in
             mark(host, now_ns);
         drop = end->kept && keep(host);
     }
+    h->active_count -= !is_active(host);
     hosts_wake(h, host);
     return drop;
 }
@@ -236,6 +281,7 @@ void host_worker_died(struct hosts *h, struct host *host, int64_t now_ns)
         host->group->connections -= host->connections;
         group_hold(h, host->group, now_ns + HOST_LINGER_NS);
     }
+    h->active_count -= host->act && !host->free_act;
     host->act = host->unsent = host->connections = 0;
     host->worker = -1;
     host->asked = false;

@@ -8,9 +8,10 @@
  *      hosts ── host ──┬── hostq (job A) ── URLs of redirects, then FIFO of entries
  *                      └── hostq (job B) ── ...
  *
- * A host stands in at most one place: the ready list, the heap of those that wait for a time, its
- * worker's list, its address's list, or in none: then an event wakes it (a lease that ends, a
- * connection that closes, an address that arrives; when STALLED, a source that opens).
+ * A host stands in at most one place: the ready list, the heap of those that wait for a time (their
+ * delay's, or their block's end), its worker's list, its address's list, or in none: then an event
+ * wakes it (a lease that ends, a connection that closes, an address that arrives; when STALLED, a
+ * source that opens).
  *
  * host_next() answers and moves nothing; hosts_pick() moves. */
 #ifndef FRONTIER_HOST_H
@@ -24,6 +25,8 @@
 #include "common/clock.h"
 #include "common/list.h"
 #include "common/slab.h"
+#include "daemon/frontier/block.h"
+#include "daemon/frontier/heap.h"
 #include "daemon/frontier/queue.h"
 #include "daemon/frontier/table.h"
 
@@ -39,12 +42,16 @@ struct pace {
 
 /* The part of a job that hosts know. Embedded in the job. */
 struct source {
-    struct pace pace;      /* set before the first URL, never changed */
-    bool open;             /* may be leased from now; set by source_open() */
-    struct list queues;    /* its hostqs, but for: */
-    struct list asleep;    /* hostqs with URLs whose hosts stalled while it was not open */
-    struct list awake;     /* in hosts->awake while those are to be looked at */
-    uint64_t queued_count; /* entries in all of them */
+    struct pace pace;       /* set before the first URL, never changed */
+    int64_t give_up_ns;     /* what a blocked host is waited for; 0 no limit; set like pace */
+    int64_t begun_ns;       /* no URL has waited since before; set like pace */
+    bool open;              /* may be leased from now; set by source_open() */
+    struct list queues;     /* its hostqs, but for: */
+    struct list asleep;     /* hostqs with URLs whose hosts stalled while it was not open */
+    struct list awake;      /* in hosts->awake while those are to be looked at */
+    struct list given_up;   /* hostqs of which all URLs are to end: host_unavailable */
+    uint32_t blocked_count; /* of its hosts that are blocked */
+    uint64_t queued_count;  /* entries in all of them */
 };
 
 /* An entry of a queue: a seq, and what is remembered of it between leases. */
@@ -69,10 +76,12 @@ struct hostq {
     struct hostq *next;    /* of the same host */
     struct host *host;     /* borrowed */
     struct source *source; /* borrowed */
-    struct list link;      /* in source->queues or source->asleep */
+    struct list link;      /* in source->queues, ->asleep or, if given_up, ->given_up */
     struct list hops;      /* struct hop, asked first */
     struct queue entries;
-    uint64_t pages_count;  /* begun or ended here, for the job's limit of pages per host */
+    uint32_t pages_count;  /* begun or ended here, for the job's limit of pages per host */
+    uint32_t since_s : 31; /* monotonic: its first URL came; 0 not known: with the source */
+    uint32_t given_up : 1;
 };
 
 /* All hosts of one address, where a job limits connections to it. While hosts wait for it, it is
@@ -91,20 +100,23 @@ enum host_place {
     HOST_NOWHERE,
     HOST_READY,
     HOST_TIMED,
+    HOST_BLOCKED_TILL,
     HOST_STALLED,
     HOST_AT_WORKER,
     HOST_AT_GROUP,
 };
+#define HOST_PLACE_COUNT (HOST_AT_GROUP + 1)
 
 struct host {
     struct table_node node;
     struct list link;         /* in the list `place` says */
     struct hostq *queues;     /* owned */
     struct host_group *group; /* NULL until the address is known */
+    struct host_block *block; /* owned; NULL if it was not blocked lately */
     struct list member;       /* in group->idle while `idle` */
     int64_t last_ns;          /* the last SENT, or what counts like it */
     int64_t end_ns;           /* the end of the last exchange; counts with one connection */
-    uint32_t heap_index;      /* when TIMED, from 1 */
+    uint32_t heap_index;      /* in hosts->times, when TIMED or BLOCKED_TILL */
     uint32_t id;
     uint32_t free_act;          /* leases under way without limits */
     uint16_t act, unsent;       /* leases under way; of them not yet SENT */
@@ -113,8 +125,9 @@ struct host {
     int16_t listed;             /* slot whose struct bound it was last added to, -1 none */
     uint8_t place;              /* enum host_place */
     bool known, asked;          /* its address; RESOLVE is under way */
-    bool alive;                 /* has been reached */
+    bool alive;                 /* has been reached, since it was blocked */
     bool was_free;              /* leases without limits may have left idle connections */
+    uint8_t failures;           /* fetches in a row that found no answer; stays at 255 */
     uint8_t name_len;
     char name[]; /* lower case, not NUL-terminated */
 };
@@ -135,6 +148,8 @@ enum host_verdict {
     HOST_FULL,    /* its connections are used up */
     HOST_ADDRESS, /* its address's connections are used up */
     HOST_RESOLVE, /* its address must be asked for first */
+    HOST_BLOCKED, /* not before *ret_at_ns: a block */
+    HOST_GIVE_UP, /* blocked for too long: the URLs of *ret_queue end */
     HOST_UNBIND,  /* was without limits: idle connections must be dropped first */
 };
 
@@ -142,14 +157,16 @@ struct hosts {
     struct table names, groups;
     struct host **by_id; /* owned, and the hosts too */
     uint32_t count, by_id_room;
-    struct host_timer {
-        int64_t due_ns;
-        struct host *host;
-    } * heap; /* by due_ns, from 1 */
-    uint32_t heap_count, heap_room;
-    struct list ready; /* hosts to be looked at */
-    struct list roomy; /* groups whose waiting hosts are to be looked at */
-    struct list held;  /* groups by held_ns */
+    uint32_t in_place[HOST_PLACE_COUNT];       /* hosts in each place */
+    uint32_t active_count;                     /* hosts with leases under way */
+    uint32_t blocked_count[BLOCK_CAUSE_COUNT]; /* hosts blocked, by what blocks longest */
+    struct heap times;                         /* hosts that wait for a time */
+    struct heap block_times;                   /* blocks that change at a time */
+    struct list changed;                       /* blocks that changed since the owner looked */
+    uint64_t chance;                           /* for blocks of a length nobody asked for */
+    struct list ready;                         /* hosts to be looked at */
+    struct list roomy;                         /* groups whose waiting hosts are to be looked at */
+    struct list held;                          /* groups by held_ns */
     struct list awake; /* sources whose sleeping hosts are to be looked at */
     struct slab queue_slab, hop_slab;
     int64_t start_ns; /* every host counts as fetched LINGER after it */
@@ -177,6 +194,11 @@ struct host *hosts_by_id(const struct hosts *h, uint32_t id);
 /* The job's queue at the host, made if need be. */
 struct hostq *host_queue(struct hosts *h, struct host *host, struct source *source);
 
+/* A URL that was not in a queue before: as hosts_push(), and it has not waited for a blocked host
+ * yet.
+ */
+void hosts_push_new(struct hosts *h, struct hostq *q, uint64_t entry, int64_t now_ns);
+
 /* A URL waits here; wakes the host if it had none that could be asked for. */
 void hosts_push(struct hosts *h, struct hostq *q, uint64_t entry);
 void hosts_push_front(struct hosts *h, struct hostq *q, uint64_t entry);
@@ -185,11 +207,12 @@ void hosts_push_hop(struct hosts *h, struct hostq *q, struct hop *take_hop);
 /* Something about the host has changed: look at it again. */
 void hosts_wake(struct hosts *h, struct host *host);
 
-/* Moves those whose time has come to the ready list, about a thousand at most; when the next comes
- * (INT64_MAX: none; in the past: call again). */
+/* Moves those whose time has come to the ready list and ends blocks, about a thousand each at most;
+ * when the next comes (INT64_MAX: none; in the past: call again). */
 int64_t hosts_tick(struct hosts *h, int64_t now_ns);
 
-/* Now, at T, or why not. For HOST_NOW and HOST_CLOSED *ret_queue is the queue it is about. */
+/* Now, at T, or why not. For HOST_NOW, HOST_CLOSED and HOST_GIVE_UP *ret_queue is the queue it is
+ * about. */
 enum host_verdict host_next(const struct host *host, int64_t now_ns, int64_t *ret_at_ns,
                             struct hostq **ret_queue);
 
@@ -202,6 +225,7 @@ bool pace_free(const struct pace *p);
  *   HOST_NOW      a grant for the head of *ret_queue: hostq_take(), host_grant(), hosts_wake();
  *                 or host_park(), or hosts_wake() to have it picked again later
  *   HOST_RESOLVE  its address: set `asked`, host_address(); or host_park() or hosts_wake()
+ *   HOST_GIVE_UP  the URLs of *ret_queue must be ended: hostq_give_up()
  *   HOST_UNBIND   all workers must drop their connections to it: host_unbound()
  *   HOST_ADDRESS  its worker must drop its idle connections: another host of the address waits
  * The host is in no list then, but for HOST_ADDRESS, where it stays where it is. NULL with
@@ -234,8 +258,15 @@ void bound_done(struct bound *bound);
 /* Must the host's next request go to host->worker? False: any worker, which it is bound to then. */
 bool host_bound(const struct host *host);
 
+/* The queue's URLs are the caller's to end: source_given_up() has them. The host goes on without.
+ */
+void hostq_give_up(struct hosts *h, struct hostq *q);
+
+/* A queue of the source that was given up and has URLs; NULL: none (any more). */
+struct hostq *source_given_up(struct hosts *h, struct source *s);
+
 /* Grants: how the request may travel (enum grant of ipc.h as a number). The counters are moved. */
-int host_grant(struct host *host);
+int host_grant(struct hosts *h, struct host *host);
 
 /* The grant never left the supervisor: as if it had not been given. */
 void host_ungrant(struct hosts *h, struct host *host, int grant);

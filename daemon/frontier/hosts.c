@@ -35,6 +35,8 @@ void hosts_init(struct hosts *h, int64_t now_ns)
     list_init(&h->roomy);
     list_init(&h->held);
     list_init(&h->awake);
+    list_init(&h->changed);
+    h->chance = seed;
     slab_init(&h->queue_slab, sizeof(struct hostq));
     slab_init(&h->hop_slab, sizeof(struct hop));
 }
@@ -65,6 +67,7 @@ void hosts_done(struct hosts *h)
         struct host *host = h->by_id[i];
         for (struct hostq *q = host->queues; q; q = q->next)
             hostq_clear(h, q);
+        free(host->block);
         free(host);
     }
     for (uint32_t i = 0; i < h->groups.count; i++)
@@ -75,7 +78,8 @@ void hosts_done(struct hosts *h)
     table_done(&h->names);
     table_done(&h->groups);
     free(h->by_id);
-    free(h->heap);
+    heap_done(&h->times);
+    heap_done(&h->block_times);
     slab_done(&h->queue_slab);
     slab_done(&h->hop_slab);
     *h = (struct hosts){0};
@@ -95,33 +99,46 @@ struct hostq *host_queue(struct hosts *h, struct host *host, struct source *sour
     list_add_tail(&source->queues, &q->link);
     q->next = host->queues;
     host->queues = q;
+    source->blocked_count += host->block && host->block->counted != BLOCK_NONE;
     return q;
 }
 
-/* A host that waits for something has URLs already: one more changes nothing. */
-static void pushed(struct hosts *h, struct hostq *q)
+/* A host that waits for something has URLs already: one more changes nothing, but that a job which
+ * comes may give a blocked host up earlier. */
+static void pushed(struct hosts *h, struct hostq *q, bool first)
 {
+    enum host_place place = q->host->place;
     q->source->queued_count++;
-    if (q->host->place == HOST_NOWHERE || q->host->place == HOST_STALLED)
+    if (place == HOST_NOWHERE || place == HOST_STALLED || (place == HOST_BLOCKED_TILL && first))
         hosts_wake(h, q->host);
+}
+
+void hosts_push_new(struct hosts *h, struct hostq *q, uint64_t entry, int64_t now_ns)
+{
+    if (hostq_empty(q))
+        q->since_s = (uint32_t)(now_ns / NS_PER_S) & INT32_MAX;
+    hosts_push(h, q, entry);
 }
 
 void hosts_push(struct hosts *h, struct hostq *q, uint64_t entry)
 {
+    bool first = hostq_empty(q);
     queue_push(&q->entries, entry);
-    pushed(h, q);
+    pushed(h, q, first);
 }
 
 void hosts_push_front(struct hosts *h, struct hostq *q, uint64_t entry)
 {
+    bool first = hostq_empty(q);
     queue_push_front(&q->entries, entry);
-    pushed(h, q);
+    pushed(h, q, first);
 }
 
 void hosts_push_hop(struct hosts *h, struct hostq *q, struct hop *take_hop)
 {
+    bool first = hostq_empty(q);
     list_add_tail(&q->hops, &take_hop->link);
-    pushed(h, q);
+    pushed(h, q, first);
 }
 
 /* The next job's turn. */
@@ -161,6 +178,7 @@ static void hostq_forget(struct hosts *h, struct hostq *q)
         p = &(*p)->next;
     *p = q->next;
     list_del(&q->link);
+    q->source->blocked_count -= host->block && host->block->counted != BLOCK_NONE;
     hostq_clear(h, q);
     slab_put(&h->queue_slab, q);
     if (host->queues)
@@ -172,12 +190,14 @@ static void hostq_forget(struct hosts *h, struct hostq *q)
 bool hosts_forget(struct hosts *h, struct source *s, size_t most)
 {
     for (; most; most--) {
-        struct list *from = list_empty(&s->asleep) ? &s->queues : &s->asleep;
+        struct list *from = !list_empty(&s->given_up) ? &s->given_up
+                            : !list_empty(&s->asleep) ? &s->asleep
+                                                      : &s->queues;
         if (list_empty(from))
             break;
         hostq_forget(h, list_of(from->next, struct hostq, link));
     }
-    if (!list_empty(&s->asleep) || !list_empty(&s->queues))
+    if (!list_empty(&s->given_up) || !list_empty(&s->asleep) || !list_empty(&s->queues))
         return false;
     list_del(&s->awake);
     s->queued_count = 0;
@@ -223,6 +243,7 @@ struct host *hosts_get(struct hosts *h, const char *name, size_t len, const uint
     memcpy(host->name, name, len);
     list_init(&host->link);
     list_init(&host->member);
+    h->in_place[HOST_NOWHERE]++;
     h->by_id[h->count++] = host;
     table_add(&h->names, &host->node);
     if (address)

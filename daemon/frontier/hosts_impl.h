@@ -9,8 +9,8 @@
  */
 void host_move(struct hosts *h, struct host *host, enum host_place place, struct list *list);
 
-/* HOST_TIMED. */
-void host_move_timed(struct hosts *h, struct host *host, int64_t due_ns);
+/* To HOST_TIMED or HOST_BLOCKED_TILL. */
+void host_move_timed(struct hosts *h, struct host *host, enum host_place place, int64_t due_ns);
 
 /* group.c */
 struct host_group *group_get(struct hosts *h, const uint8_t address[16]);

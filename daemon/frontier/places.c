@@ -6,69 +6,20 @@
  * wait ▲ └── one sleeping host of an open source for each host looked at
  *
  * A host that is in no list has something under way that will wake it. */
-#include "common/xalloc.h"
 #include "daemon/frontier/hosts_impl.h"
 
 #define PICK_MOST 64   /* hosts looked at in one call */
 #define TICK_MOST 1024 /* hosts moved in one call */
-
-/* ---- the heap, by due_ns; index 0 is not used ---- */
-
-static void heap_set(struct hosts *h, uint32_t i, struct host_timer t)
-{
-    h->heap[i] = t;
-    t.host->heap_index = i;
-}
-
-static void heap_up(struct hosts *h, uint32_t i, struct host_timer t)
-{
-    for (; i > 1 && h->heap[i / 2].due_ns > t.due_ns; i /= 2)
-        heap_set(h, i, h->heap[i / 2]);
-    heap_set(h, i, t);
-}
-
-static void heap_down(struct hosts *h, uint32_t i, struct host_timer t)
-{
-    for (uint32_t child; (child = i * 2) <= h->heap_count; i = child) {
-        if (child < h->heap_count && h->heap[child + 1].due_ns < h->heap[child].due_ns)
-            child++;
-        if (h->heap[child].due_ns >= t.due_ns)
-            break;
-        heap_set(h, i, h->heap[child]);
-    }
-    heap_set(h, i, t);
-}
-
-static void heap_add(struct hosts *h, struct host_timer t)
-{
-    if (h->heap_count + 1 >= h->heap_room) {
-        h->heap_room = h->heap_room ? h->heap_room * 2 : 64;
-        h->heap = xrealloc(h->heap, h->heap_room * sizeof *h->heap);
-    }
-    heap_up(h, ++h->heap_count, t);
-}
-
-static void heap_remove(struct hosts *h, struct host *host)
-{
-    uint32_t i = host->heap_index;
-    struct host_timer last = h->heap[h->heap_count--];
-    host->heap_index = 0;
-    if (last.host == host)
-        return;
-    if (i > 1 && h->heap[i / 2].due_ns > last.due_ns)
-        heap_up(h, i, last);
-    else
-        heap_down(h, i, last);
-}
 
 /* ---- moving ---- */
 
 void host_move(struct hosts *h, struct host *host, enum host_place place, struct list *list)
 {
     enum host_place from = host->place;
-    if (from == HOST_TIMED)
-        heap_remove(h, host);
+    heap_remove(&h->times, &host->heap_index);
     list_del(&host->link);
+    h->in_place[from]--;
+    h->in_place[place]++;
     host->place = (uint8_t)place;
     if (list)
         list_add_tail(list, &host->link);
@@ -76,10 +27,10 @@ void host_move(struct hosts *h, struct host *host, enum host_place place, struct
         group_look(h, host->group);
 }
 
-void host_move_timed(struct hosts *h, struct host *host, int64_t due_ns)
+void host_move_timed(struct hosts *h, struct host *host, enum host_place place, int64_t due_ns)
 {
-    host_move(h, host, HOST_TIMED, NULL);
-    heap_add(h, (struct host_timer){due_ns, host});
+    host_move(h, host, place, NULL);
+    heap_set(&h->times, &host->heap_index, due_ns);
 }
 
 /* One in its address's line keeps its place there, unless it has got a connection to go on with. */
@@ -108,11 +59,13 @@ void host_park(struct hosts *h, struct host *host, struct list *list, enum host_
 
 int64_t hosts_tick(struct hosts *h, int64_t now_ns)
 {
-    for (unsigned n = 0; n < TICK_MOST && h->heap_count && h->heap[1].due_ns <= now_ns; n++)
-        host_move(h, h->heap[1].host, HOST_READY, &h->ready);
-    int64_t group_ns = groups_tick(h, now_ns);
-    int64_t host_ns = h->heap_count ? h->heap[1].due_ns : INT64_MAX;
-    return group_ns < host_ns ? group_ns : host_ns;
+    for (unsigned n = 0; n < TICK_MOST && heap_due(&h->times) <= now_ns; n++)
+        host_move(h, list_of(heap_first(&h->times), struct host, heap_index), HOST_READY,
+                  &h->ready);
+    int64_t group_ns = groups_tick(h, now_ns), block_ns = blocks_tick(h, now_ns);
+    int64_t host_ns = heap_due(&h->times);
+    host_ns = group_ns < host_ns ? group_ns : host_ns;
+    return block_ns < host_ns ? block_ns : host_ns;
 }
 
 /* ---- sources that open and close ---- */
@@ -123,6 +76,7 @@ void source_init(struct source *s, const struct pace *pace)
     list_init(&s->queues);
     list_init(&s->asleep);
     list_init(&s->awake);
+    list_init(&s->given_up);
 }
 
 void source_open(struct hosts *h, struct source *s, bool open)
@@ -136,12 +90,37 @@ void source_open(struct hosts *h, struct source *s, bool open)
 struct hostq *source_busy(struct source *s)
 {
     while (s->queued_count) {
-        struct list *from = list_empty(&s->asleep) ? &s->queues : &s->asleep;
+        struct list *from = !list_empty(&s->given_up) ? &s->given_up
+                            : !list_empty(&s->asleep) ? &s->asleep
+                                                      : &s->queues;
         struct hostq *q = list_of(from->next, struct hostq, link);
         if (!hostq_empty(q))
             return q;
+        q->given_up = false;
         list_del(&q->link);
         list_add_tail(&s->queues, &q->link);
+    }
+    return NULL;
+}
+
+void hostq_give_up(struct hosts *h, struct hostq *q)
+{
+    q->given_up = true;
+    list_del(&q->link);
+    list_add_tail(&q->source->given_up, &q->link);
+    hosts_wake(h, q->host);
+}
+
+struct hostq *source_given_up(struct hosts *h, struct source *s)
+{
+    while (!list_empty(&s->given_up)) {
+        struct hostq *q = list_of(s->given_up.next, struct hostq, link);
+        if (!hostq_empty(q))
+            return q;
+        q->given_up = false;
+        list_del(&q->link);
+        list_add_tail(&s->queues, &q->link);
+        hosts_wake(h, q->host);
     }
     return NULL;
 }
@@ -151,7 +130,7 @@ static void fall_asleep(struct hosts *h, struct host *host)
 {
     host_move(h, host, HOST_STALLED, NULL);
     for (struct hostq *q = host->queues; q; q = q->next) {
-        if (hostq_empty(q))
+        if (hostq_empty(q) || q->given_up)
             continue;
         list_del(&q->link);
         list_add_tail(&q->source->asleep, &q->link);
@@ -198,10 +177,14 @@ static struct host *settle(struct hosts *h, struct host *host, int64_t now_ns,
     case HOST_NOW:
     case HOST_RESOLVE:
     case HOST_UNBIND:
+    case HOST_GIVE_UP:
         host_move(h, host, HOST_NOWHERE, NULL);
         return host;
     case HOST_AT:
-        host_move_timed(h, host, at_ns);
+        host_move_timed(h, host, HOST_TIMED, at_ns);
+        return NULL;
+    case HOST_BLOCKED:
+        host_move_timed(h, host, HOST_BLOCKED_TILL, at_ns);
         return NULL;
     case HOST_CLOSED:
         fall_asleep(h, host);

@@ -255,7 +255,7 @@ static bool grant(struct supervisor *s, struct host *host, struct hostq *q)
         host_bind(&s->hosts, host, w->slot, &w->bound);
     l->worker = w;
     l->begun_ns = clock_mono_ns();
-    l->grant = (uint8_t)host_grant(host);
+    l->grant = (uint8_t)host_grant(&s->hosts, host);
     w->held_count++;
     list_add_tail(&w->leases, &l->at_worker);
     hosts_wake(&s->hosts, host);

@@ -75,7 +75,7 @@ static void fetch_all(struct hosts *h, struct source *s)
             continue;
         }
         hostq_take(q, &entry);
-        struct host_end end = {.grant = host_grant(host), .reached = true};
+        struct host_end end = {.grant = host_grant(h, host), .reached = true};
         hosts_wake(h, host);
         if (host_end(h, host, &end, now))
             abort();

@@ -71,7 +71,7 @@ static inline uint64_t grant(struct host *host, int want)
 {
     uint64_t entry;
     ck_assert_ptr_null(hostq_take(queue, &entry));
-    ck_assert_int_eq(host_grant(host), want);
+    ck_assert_int_eq(host_grant(&hosts, host), want);
     host->worker = 0;
     hosts_wake(&hosts, host);
     return entry;

@@ -53,7 +53,7 @@ static void give(struct host *host, struct hostq *q)
     w.leases = l;
     if (!pace_free(&p))
         host_bind(&w.hosts, host, (int)slot, &w.workers[slot].bound);
-    l->grant = host_grant(host);
+    l->grant = host_grant(&w.hosts, host);
     w.workers[slot].held++;
     w.held[l->job]++;
     update_job(l->job);
@@ -126,7 +126,8 @@ static void check_waits(const struct host *host)
     case HOST_READY:
         break;
     case HOST_TIMED:
-        fine |= w.hosts.heap[host->heap_index].host == host;
+    case HOST_BLOCKED_TILL:
+        fine |= w.hosts.times.v[host->heap_index].index == &host->heap_index;
         break;
     case HOST_STALLED:
         fine |= v == HOST_CLOSED;
