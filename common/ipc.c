@@ -44,6 +44,7 @@ static size_t announced(const struct ipc_head *m)
     case IPC_DONE:
     case IPC_AGAIN:
     case IPC_RETRY:
+    case IPC_BACK:
     case IPC_NOCONN:
     case IPC_WFAIL:
         return (size_t)((const struct ipc_end *)m)->tail_len +

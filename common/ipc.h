@@ -31,14 +31,18 @@
     IPC(REVOKE, ipc_number, S)  /* drop the job's leases, records and files; say REVOKED */        \
     IPC(RESOLVE, ipc_text, S)   /* id = host: look its address up, say ADDR */                     \
     IPC(DROP, ipc_number, S)    /* id = host: close all its idle connections */                    \
+    IPC(STOP, ipc_number, S)    /* id = host: send nothing of what you hold for it: NOCONN */      \
+    IPC(HEARD, ipc_number, S)   /* id = host: its BUSY is known; leases may be sent again */       \
     IPC(DRAIN, ipc_number, S)   /* end when no lease is left */                                    \
     IPC(READY, ipc_number, W)   /* id = how many leases it can hold at once */                     \
     IPC(SLOTS, ipc_number, W)   /* the same, changed (memory, a full store queue) */               \
     IPC(BEAT, ipc_number, W)    /* once a second; id = leases held */                              \
     IPC(SENT, ipc_number, W)    /* id = lease: its request was acknowledged or answered */         \
+    IPC(BUSY, ipc_busy, W)      /* 429 or 503 was read; the lease goes on. Until HEARD, NOCONN */  \
     IPC(DONE, ipc_end, W)       /* the lease ends with this row */                                 \
     IPC(AGAIN, ipc_end, W)      /* it goes on at `next` (a redirect); its record is written */     \
     IPC(RETRY, ipc_end, W)      /* failed, and another attempt is worth it; nothing stored */      \
+    IPC(BACK, ipc_end, W)       /* the end of a lease that was BUSY: no attempt was made */        \
     IPC(NOCONN, ipc_end, W)     /* the kept connection is gone: nothing was sent, turn returned */ \
     IPC(WFAIL, ipc_end, W)      /* its record could not be written; the file is finished with */   \
     IPC(LEFT, ipc_number, W)    /* id = job << 32 | file: never written again */                   \
@@ -124,8 +128,17 @@ struct ipc_end {
     uint8_t kept;          /* the connection stays open, idle */
     uint8_t zero;
     uint16_t err;          /* WFAIL: errno of the write */
-    uint32_t retry_after_s; /* what the server asked for; 0: nothing */
+    uint32_t zero2;
     char data[];           /* tail, next */
+};
+
+struct ipc_busy {
+    struct ipc_head head;
+    uint64_t lease;
+    uint32_t host;
+    uint32_t retry_after_s; /* what the server asked for; 0: nothing */
+    uint16_t status;        /* 429 or 503 */
+    uint8_t zero[6];
 };
 
 struct ipc_addr {

@@ -88,6 +88,8 @@ struct fetch {
     bool kept;            /* its connection stays open */
     bool no_conn;         /* ends with NOCONN */
     bool again;           /* ends with RETRY */
+    bool busy;            /* ends with BACK */
+    bool stopped;         /* its host is: never sent again */
     bool cancelled;       /* nothing is told */
     bool at_store;        /* the capture is the store's */
     bool bound;           /* only bound_to may be connected to */
@@ -145,6 +147,15 @@ void fetch_progress(struct fetch *f, int64_t limit_ns);
 
 /* The fetch is driven (CONNECT), or looks whether its request was acknowledged (HEAD), later. */
 void fetch_look_later(struct fetch *f);
+
+/* Nothing of it has left: the lease goes back. The fetch is gone. */
+void fetch_unsent(struct fetch *f);
+
+/* Is the answer 429 or 503? */
+bool fetch_is_busy(const struct fetch *f);
+
+/* It is: says so, and sends nothing more to the host. */
+void fetch_tell_busy(struct fetch *f);
 
 /* The request was acknowledged or answered: says so once, if that was asked for. */
 void fetch_tell_sent(struct fetch *f);

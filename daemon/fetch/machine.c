@@ -151,6 +151,12 @@ void fetch_detour(struct fetch *f, enum fetch_state to)
     machine_drive(f);
 }
 
+void fetch_unsent(struct fetch *f)
+{
+    f->no_conn = true;
+    fetch_detour(f, FETCH_REPORT);
+}
+
 void fetch_tell_sent(struct fetch *f)
 {
     f->look_ns = 0;
@@ -495,6 +501,7 @@ void machine_done(struct machine *m)
     policy_done(&m->policy);
     slab_done(&m->fetches);
     slab_done(&m->answers);
+    free(m->stops);
     url_done(&m->url);
     url_done(&m->target);
     buf_done(&m->request);

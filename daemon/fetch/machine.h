@@ -40,6 +40,11 @@ struct machine_conf {
     uint64_t memory_max;     /* bytes of answers held at once; beyond it bodies wait */
 };
 
+/* A host whose BUSY the supervisor does not know yet. */
+struct machine_stop {
+    uint32_t host, busy_count;
+};
+
 struct machine {
     struct ev_loop *loop;
     struct ipc *uplink;        /* borrowed */
@@ -59,6 +64,8 @@ struct machine {
     struct list poor;                   /* of BODY: wait till there is memory */
     uint64_t memory_bytes;              /* of all answers' buffers */
     unsigned lease_count;
+    struct machine_stop *stops;         /* owned */
+    size_t stops_count, stops_room;
     uint64_t seed;               /* of origins */
     struct url url, target;      /* scratch: a fetch's, a redirect's */
     struct buf request, tail;    /* scratch */
@@ -84,6 +91,15 @@ void machine_file(struct machine *m, const struct ipc_file *file, int take_fd);
 
 /* Drops the job's leases, records and files; REVOKED follows. */
 void machine_revoke(struct machine *m, uint32_t number);
+
+/* Sends nothing of what there is for the host. */
+void machine_stop(struct machine *m, uint32_t host);
+
+/* The supervisor knows of one BUSY of the host. */
+void machine_heard(struct machine *m, uint32_t host);
+
+/* Is nothing to be sent to the host? */
+bool machine_stopped(const struct machine *m, uint32_t host);
 
 /* The one driver: lets the fetch go on, with its lease in the blame cell. */
 void machine_drive(struct fetch *f);

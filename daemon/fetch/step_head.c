@@ -8,11 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include "common/clock.h"
-
-#define RETRY_AFTER_MAX_S 86400
+#include "daemon/fetch/retry_after.h"
 
 static void answer_begin(struct fetch *f)
 {
@@ -79,23 +77,6 @@ static void take_content_type(struct answer *a, struct buf *scratch, const char 
     }
 }
 
-/* Seconds or a date (RFC 9110, section 10.2.3). */
-static uint32_t retry_after_s(struct answer *a, struct buf *scratch, const char *p)
-{
-    struct tm tm = {0};
-    buf_clear(scratch);
-    head_value(p, a->head.first[HEAD_RETRY_AFTER], scratch);
-    const char *value = buf_str(scratch);
-    int64_t s;
-    if (*value >= '0' && *value <= '9')
-        s = strtoll(value, NULL, 10);
-    else if (strptime(value, "%a, %d %b %Y %H:%M:%S GMT", &tm))
-        s = timegm(&tm) - clock_wall_ns() / NS_PER_S;
-    else
-        return 0;
-    return s < 0 ? 0 : s > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : (uint32_t)s;
-}
-
 /* The head is whole; p is the response's first byte. */
 static void take_head(struct fetch *f, const char *p)
 {
@@ -104,13 +85,18 @@ static void take_head(struct fetch *f, const char *p)
     a->has_head = true;
     if (a->head.first[HEAD_CONTENT_TYPE].off)
         take_content_type(a, scratch, p);
-    if (a->head.first[HEAD_RETRY_AFTER].off)
-        a->retry_after_s = retry_after_s(a, scratch, p);
+    if (a->head.first[HEAD_RETRY_AFTER].off) {
+        buf_clear(scratch);
+        head_value(p, a->head.first[HEAD_RETRY_AFTER], scratch);
+        a->retry_after_s = retry_after_s(buf_str(scratch), clock_wall_ns());
+    }
     if (a->head.first[HEAD_LOCATION].off) {
         a->location = a->head.first[HEAD_LOCATION];
         a->location.off = (uint16_t)(a->location.off - a->head.start);
     }
     body_init(&a->body, a->head.body_kind, a->head.body_bytes);
+    if (fetch_is_busy(f))
+        fetch_tell_busy(f);
 }
 
 /* n more bytes lie in the machine's buffer. */

@@ -9,7 +9,7 @@
 
 static bool status_again(unsigned status)
 {
-    static const uint16_t again[] = {408, 429, 500, 502, 503, 504};
+    static const uint16_t again[] = {408, 500, 502, 504};
     for (size_t i = 0; i < sizeof again / sizeof *again; i++)
         if (again[i] == status)
             return true;
@@ -71,6 +71,10 @@ enum fetch_state fetch_judge(struct fetch *f)
     const struct job_spec *spec = &f->job->spec;
     f->end_us = fetch_us(f);
     fetch_let_conn(f, !f->reason && a && a->reusable);
+    if (fetch_is_busy(f)) {
+        f->busy = true;
+        return FETCH_REPORT;
+    }
     if (f->reason)
         return judge_failure(f);
     if (!f->last && status_again(a->head.status)) {

@@ -13,6 +13,8 @@ static enum ipc_type message_of(const struct fetch *f)
         return IPC_NONE;
     if (f->no_conn)
         return IPC_NOCONN;
+    if (f->busy)
+        return IPC_BACK;
     if (f->again)
         return IPC_RETRY;
     if (f->answer && f->answer->capture.err)
@@ -30,7 +32,7 @@ static void fill_record(struct ipc_end *end, const struct capture *c)
 static void tell(const struct fetch *f, enum ipc_type type)
 {
     struct machine *m = f->machine;
-    bool has_row = type != IPC_NOCONN && type != IPC_WFAIL;
+    bool has_row = type != IPC_NOCONN && type != IPC_WFAIL && type != IPC_BACK;
     size_t next_len = type == IPC_AGAIN ? strlen(f->next) : 0;
     buf_clear(&m->tail);
     if (has_row)
@@ -46,7 +48,6 @@ static void tell(const struct fetch *f, enum ipc_type type)
     end->kept = f->kept;
     if (f->answer) {
         end->status = f->answer->has_head ? f->answer->head.status : 0;
-        end->retry_after_s = f->answer->retry_after_s;
         fill_record(end, &f->answer->capture);
     }
     if (tail_len)

@@ -25,6 +25,10 @@ bool fetch_take_kept(struct fetch *f)
 
 enum fetch_state fetch_resolve(struct fetch *f)
 {
+    if (f->stopped || machine_stopped(f->machine, f->host)) {
+        f->no_conn = true;
+        return FETCH_REPORT;
+    }
     if (!f->name.name && fetch_take_kept(f))
         return FETCH_SEND;
     if (f->grant == GRANT_KEPT) {

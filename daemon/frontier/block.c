@@ -236,8 +236,10 @@ bool block_lift(struct hosts *h, struct host *host, int64_t now_ns)
     struct host_block *b = host->block;
     if (block_now(host, now_ns, &until_ns) == BLOCK_NONE)
         return false;
-    b->until_ns = b->until_ns < now_ns ? b->until_ns : now_ns;
-    b->operator_until_ns = 0;
+    if (b->until_ns > now_ns)
+        b->until_ns = now_ns;
+    if (b->operator_until_ns > now_ns)
+        b->operator_until_ns = now_ns;
     b->answers = b->failures = host->failures = 0;
     b->said = true;
     changed(h, b);

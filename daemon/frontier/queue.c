@@ -94,6 +94,16 @@ uint64_t queue_first(const struct queue *q)
     return q->last == &only ? q->one : q->first->entry[q->first->head];
 }
 
+uint64_t queue_count(const struct queue *q)
+{
+    if (!q->last || q->last == &only)
+        return q->last != NULL;
+    uint64_t n = 0;
+    for (const struct queue_chunk *c = q->first; c; c = c->next)
+        n += (uint64_t)(c->len - c->head);
+    return n;
+}
+
 void queue_done(struct queue *q)
 {
     while (!queue_empty(q))

@@ -33,6 +33,9 @@ void queue_push_front(struct queue *q, uint64_t entry);
 uint64_t queue_pop(struct queue *q);
 uint64_t queue_first(const struct queue *q);
 
+/* Entries in it; walks over its chunks. */
+uint64_t queue_count(const struct queue *q);
+
 void queue_done(struct queue *q);
 
 #endif

@@ -69,6 +69,8 @@ static void request_free(struct request *r)
         paging_forget_request(r->paging);
     if (r->verify)
         verify_forget_request(r->verify);
+    if (r->work)
+        r->work->forget(r->work);
     list_del(&r->link);
     list_del(&r->ledger_wait.link);
     list_del(&r->job_wait.link);

@@ -28,6 +28,11 @@ struct verify;
 
 enum level { LEVEL_NONE, LEVEL_READ, LEVEL_OPERATE, LEVEL_ADMIN };
 
+/* What works for a request in slices or elsewhere. Embedded. */
+struct request_work {
+    void (*forget)(struct request_work *w); /* the request goes away */
+};
+
 /* One request from its line to its reply; owned by the client until request_ok() or
  * request_error(), which free it. */
 struct request {
@@ -40,6 +45,7 @@ struct request {
     struct submission *submission; /* borrowed; the job it makes; NULL none */
     struct paging *paging;  /* borrowed; what the disk thread reads for it; NULL none */
     struct verify *verify;  /* borrowed; the process that works for it; NULL none */
+    struct request_work *work; /* borrowed; NULL none */
     struct ledger_wait ledger_wait;
     struct job_wait job_wait;
 };

@@ -43,6 +43,7 @@ struct job *job_new(struct supervisor *s, struct job_spec *take_spec, const char
                                 .connections = (uint32_t)j->spec.pace.connections_per_host,
                                 .per_address = (uint32_t)j->spec.pace.connections_per_ip,
                             });
+    j->source.give_up_ns = (int64_t)j->spec.retry.give_up_s * NS_PER_S;
     list_init(&j->leases);
     list_init(&j->reading);
     list_init(&j->save_waiting);
@@ -213,12 +214,18 @@ static uint64_t pages_begun(const struct job *j)
            j->ended_count[OUTCOME_FAILED] + j->waiting_pages_count + j->leases_fetch_count;
 }
 
+uint64_t job_pages_left(const struct job *j)
+{
+    uint64_t most = j->spec.limits.pages, begun = pages_begun(j);
+    return !most ? UINT64_MAX : most > begun ? most - begun : 0;
+}
+
 bool job_may_lease(const struct job *j)
 {
     if (j->phase != JOB_OPEN || !j->saved || j->hold || j->exclude != REASON_NONE ||
         j->s->disk_low || j->clogged || j->recounting)
         return false;
-    if (j->spec.limits.pages && pages_begun(j) >= j->spec.limits.pages)
+    if (!job_pages_left(j))
         return false;
     return !j->spec.pace.in_flight || j->leases_fetch_count < j->spec.pace.in_flight;
 }

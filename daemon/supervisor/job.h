@@ -179,6 +179,9 @@ void job_tick(struct job *j);
 /* Recomputes whether it may be leased from, whether it is idle or done. After every change. */
 void job_update(struct job *j);
 
+/* Pages that limits.pages still allows; UINT64_MAX without the limit. */
+uint64_t job_pages_left(const struct job *j);
+
 /* May one more URL be leased now? */
 bool job_may_lease(const struct job *j);
 bool job_idle(const struct job *j);

@@ -20,6 +20,7 @@ static void end_unfit(struct job *j, const struct ledger_url *u, enum reason rea
 static void on_queued(void *owner, const struct ledger_url *urls, size_t count)
 {
     struct job *j = owner;
+    int64_t now_ns = clock_mono_ns();
     for (size_t i = 0; i < count; i++) {
         struct url *u = &j->s->url;
         bool fed = !j->first_new_seq || urls[i].seq < j->first_new_seq;
@@ -30,8 +31,10 @@ static void on_queued(void *owner, const struct ledger_url *urls, size_t count)
             end_unfit(j, &urls[i], REASON_BAD_URL);
         } else if (!url_is_http(u)) {
             end_unfit(j, &urls[i], REASON_SCHEME);
-        } else {
+        } else if (fed) {
             hosts_push(&j->s->hosts, job_queue(j, u), ENTRY(urls[i].seq, 0, 0));
+        } else {
+            hosts_push_new(&j->s->hosts, job_queue(j, u), ENTRY(urls[i].seq, 0, 0), now_ns);
         }
     }
     job_update(j);
@@ -190,6 +193,8 @@ void job_open(struct job *j, bool create)
                            (enum ledger_durability)o->durability, o->commit_interval_ms * NS_PER_MS,
                            &ops, j);
     j->recovered = !create;
+    int64_t age_ns = clock_wall_ns() - j->created_wall_ns;
+    j->source.begun_ns = clock_mono_ns() - (age_ns > 0 ? age_ns : 0);
     if (create)
         ledger_create(j->ledger);
     else

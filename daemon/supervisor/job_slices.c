@@ -54,15 +54,19 @@ bool job_generating(const struct job *j)
            ledger_cursor_now(j->ledger) < generator_count(j->generator);
 }
 
-/* Queues the URL of the index, or gives it its row if it is none. */
-static void take_generated(struct job *j, uint64_t index)
+/* Queues the URL of the index, or gives it its row if it is none. new: not taken up by recovery. */
+static void take_generated(struct job *j, uint64_t index, bool new)
 {
     struct supervisor *s = j->s;
     struct url_slice canon;
     uint64_t seq = j->generated_seq + index;
     enum reason reason = job_generated_url(j, index, &canon);
     if (reason == REASON_NONE) {
-        hosts_push(&s->hosts, job_queue(j, &s->url), ENTRY(seq, 0, 0));
+        struct hostq *q = job_queue(j, &s->url);
+        if (new)
+            hosts_push_new(&s->hosts, q, ENTRY(seq, 0, 0), clock_mono_ns());
+        else
+            hosts_push(&s->hosts, q, ENTRY(seq, 0, 0));
         return;
     }
     j->waiting_count++;
@@ -73,7 +77,7 @@ static void generate_one(struct job *j, uint64_t index)
 {
     ledger_cursor(j->ledger, index + 1);
     j->accepted_count++;
-    take_generated(j, index);
+    take_generated(j, index, true);
 }
 
 /* True: more is to be made at once. */
@@ -109,7 +113,7 @@ static bool requeue(struct job *j)
     uint64_t open[GENERATE_SLICE];
     size_t n = ledger_generated_open(j->ledger, open, GENERATE_SLICE, j->requeue_from);
     for (size_t i = 0; i < n; i++)
-        take_generated(j, open[i]);
+        take_generated(j, open[i], false);
     j->feeding_count -= n;
     j->requeueing = n > 0;
     if (n)
@@ -131,6 +135,20 @@ static int64_t take_due(struct job *j, int64_t now_ns)
     if (n)
         supervisor_kick(j->s);
     return r ? r->due_ns - now_ns : IDLE_WAIT_NS;
+}
+
+/* ---- hosts that are given up ---- */
+
+/* How long until the next slice. */
+static int64_t give_up(struct job *j)
+{
+    uint64_t ending = j->leases_count - j->leases_fetch_count, left = job_pages_left(j);
+    uint64_t room = ending < EXCLUDE_SLICE ? EXCLUDE_SLICE - ending : 0;
+    if (left < UINT64_MAX && left < ending + room)
+        room = left > ending ? left - ending : 0;
+    if (leases_give_up(j, (unsigned)room))
+        return IDLE_WAIT_NS;
+    return room ? 0 : 5 * NS_PER_MS;
 }
 
 /* ---- the timer ---- */
@@ -189,8 +207,9 @@ static int64_t slice(struct job *j)
             wait_ns = 0;
         else if (job_generating(j))
             wait_ns = 20 * NS_PER_MS;
-        int64_t due_ns = take_due(j, clock_mono_ns());
+        int64_t due_ns = take_due(j, clock_mono_ns()), given_up_ns = give_up(j);
         wait_ns = due_ns < wait_ns ? due_ns : wait_ns;
+        wait_ns = given_up_ns < wait_ns ? given_up_ns : wait_ns;
         if (j->spec.limits.seconds && wait_ns > NS_PER_S)
             wait_ns = NS_PER_S;
     }

@@ -12,9 +12,11 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/log.h"
 #include "common/url.h"
 #include "common/xalloc.h"
 #include "daemon/supervisor/job.h"
+#include "daemon/supervisor/job_slices.h"
 #include "daemon/supervisor/lease_end.h"
 #include "daemon/supervisor/supervisor.h"
 
@@ -137,6 +139,19 @@ static void send_lease(struct lease *l)
     j->s->totals.started++;
 }
 
+static bool host_is_blocked(const struct host *host)
+{
+    int64_t until_ns;
+    return block_now(host, clock_mono_ns(), &until_ns) != BLOCK_NONE;
+}
+
+/* Its host was blocked while its text was being read. */
+static void lease_unsend(struct lease *l)
+{
+    host_ungrant(&l->job->s->hosts, l->host, l->grant);
+    lease_back(l, false);
+}
+
 /* The text of a lease has come; or it needs none. */
 static void have_text(struct lease *l, const char *url, size_t len)
 {
@@ -146,6 +161,8 @@ static void have_text(struct lease *l, const char *url, size_t len)
     }
     if (l->state == LEASE_LOST)
         lease_back(l, false);
+    else if (l->exclude == REASON_NONE && host_is_blocked(l->host))
+        lease_unsend(l);
     else if (l->exclude != REASON_NONE)
         lease_excluded(l);
     else
@@ -285,6 +302,18 @@ static void drop_everywhere(struct supervisor *s, struct host *host, int64_t now
     host_unbound(&s->hosts, host, now_ns);
 }
 
+/* The job ends the queue's URLs in slices of its own. */
+static void give_up(struct supervisor *s, struct hostq *q)
+{
+    struct job *j = job_of(q->source);
+    int64_t now_ns = clock_mono_ns(), until_ns;
+    enum block_cause cause = block_now(q->host, now_ns, &until_ns);
+    log_warning("host given up job=%s host=%.*s blocked_by=%s %s", j->spec.name, q->host->name_len,
+                q->host->name, block_cause_name(cause), block_why(q->host->block, cause));
+    hostq_give_up(&s->hosts, q);
+    job_slices_run(j);
+}
+
 /* False: nothing more can be granted now. */
 static bool pump_one(struct supervisor *s, int64_t now_ns)
 {
@@ -299,6 +328,8 @@ static bool pump_one(struct supervisor *s, int64_t now_ns)
         return grant(s, host, q);
     if (what == HOST_RESOLVE)
         resolve(s, host);
+    else if (what == HOST_GIVE_UP)
+        give_up(s, q);
     else if (what == HOST_UNBIND)
         drop_everywhere(s, host, now_ns);
     else
@@ -332,15 +363,29 @@ int64_t leases_pump(struct supervisor *s)
     return more ? 0 : hosts_tick(&s->hosts, now_ns);
 }
 
+/* The head of the queue ends with the rule. */
+static void end_first(struct job *j, struct hostq *q, enum reason reason)
+{
+    uint64_t entry;
+    struct hop *hop = hostq_take(q, &entry);
+    struct lease *l = lease_new(j, q, entry, hop);
+    l->exclude = (uint8_t)reason;
+    need_text(l);
+}
+
+bool leases_give_up(struct job *j, unsigned most)
+{
+    struct hosts *h = &j->s->hosts;
+    for (struct hostq *q; most && (q = source_given_up(h, &j->source)); most--)
+        end_first(j, q, REASON_HOST_UNAVAILABLE);
+    leases_read(j);
+    return !source_given_up(h, &j->source);
+}
+
 bool leases_exclude(struct job *j, unsigned most)
 {
-    for (struct hostq *q; most && (q = source_busy(&j->source)); most--) {
-        uint64_t entry;
-        struct hop *hop = hostq_take(q, &entry);
-        struct lease *l = lease_new(j, q, entry, hop);
-        l->exclude = (uint8_t)j->exclude;
-        need_text(l);
-    }
+    for (struct hostq *q; most && (q = source_busy(&j->source)); most--)
+        end_first(j, q, j->exclude);
     for (const struct retry *r; most && (r = retries_first(&j->retries)); most--) {
         struct lease *l = lease_new(j, r->queue, r->entry, NULL);
         retries_pop(&j->retries);

@@ -5,7 +5,7 @@
  *                                                                │ DONE    row put
  *                                                                │ AGAIN   head of the target's host
  *                                                                │ RETRY   waits, then its host's queue
- *                                                                └ NOCONN, WFAIL, death: back at once
+ *                                                                └ BACK, NOCONN, WFAIL, death: back at once
  *
  * A lease ends only by the worker's word or by its reaped death. */
 #ifndef SUPERVISOR_LEASE_H
@@ -45,6 +45,7 @@ struct lease {
     uint8_t grant;          /* enum grant */
     uint8_t exclude;        /* enum reason: it is to end with this rule; NONE: a fetch */
     bool told_sent;
+    bool busy;              /* answered 429 or 503 */
     bool counts;            /* its row is a page */
     int64_t begun_ns;
 };
@@ -65,6 +66,9 @@ int64_t leases_pump(struct supervisor *s);
 /* Ends up to `most` queued URLs of the job by job->exclude. True when none is left queued. */
 bool leases_exclude(struct job *j, unsigned most);
 
+/* Ends up to `most` URLs of hosts that were given up. True when there are no more. */
+bool leases_give_up(struct job *j, unsigned most);
+
 /* ops.read: texts for the first leases of job->reading. */
 void leases_texts(struct job *j, const struct ledger_url *urls, size_t count);
 
@@ -79,6 +83,8 @@ void lease_sent(struct lease *l);
 void lease_done(struct lease *l, const struct ipc_end *end);
 void lease_again(struct lease *l, const struct ipc_end *end);
 void lease_retry(struct lease *l, const struct ipc_end *end);
+void lease_busy(struct lease *l, unsigned status, uint32_t retry_after_s);
+void lease_stopped(struct lease *l, const struct ipc_end *end);
 void lease_noconn(struct lease *l, const struct ipc_end *end);
 void lease_wfail(struct lease *l, const struct ipc_end *end);
 

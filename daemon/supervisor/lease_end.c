@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/url.h"
 #include "common/xalloc.h"
+#include "daemon/supervisor/blocks.h"
 #include "daemon/supervisor/job.h"
 #include "daemon/supervisor/job_slices.h"
 #include "daemon/supervisor/row.h"
@@ -46,7 +47,7 @@ static void release_host(struct lease *l, const struct ipc_end *end, bool unsent
                            .told_sent = l->told_sent,
                            .unsent = unsent,
                            .kept = end->kept,
-                           .reached = end->kept || end->status};
+                           .reached = !l->busy && (end->kept || end->status)};
     if (host_end(&s->hosts, l->host, &how, clock_mono_ns()))
         ipc_add_number(&l->worker->ipc, IPC_DROP, l->host->id);
 }
@@ -61,15 +62,31 @@ static void settled(struct job *j)
     supervisor_kick(j->s);
 }
 
-static void finish(struct lease *l, const struct ipc_end *end)
+/* What the end of a fetch says of its host. */
+static void judge_host(struct lease *l, const struct ipc_end *end)
 {
-    struct job *j = l->job;
-    struct supervisor *s = j->s;
+    struct hosts *h = &l->job->s->hosts;
+    if (end->status)
+        block_answered(h, l->host, clock_mono_ns());
+    else
+        block_failed(h, l->host, (enum reason)end->reason, clock_mono_ns());
+}
+
+static void count_end(struct lease *l, const struct ipc_end *end)
+{
+    struct supervisor *s = l->job->s;
     l->worker->finished_count++;
     s->totals.bytes_in += end->wire_bytes;
     if (end->status / 100 < 6)
         s->totals.by_status[end->status / 100]++;
+}
+
+static void finish(struct lease *l, const struct ipc_end *end)
+{
+    struct job *j = l->job;
+    count_end(l, end);
     release_host(l, end, false);
+    judge_host(l, end);
     lease_free(l);
     settled(j);
 }
@@ -228,6 +245,26 @@ void lease_back(struct lease *l, bool charged)
     settled(j);
 }
 
+void lease_busy(struct lease *l, unsigned status, uint32_t retry_after_s)
+{
+    struct supervisor *s = l->job->s;
+    int64_t now_ns = clock_mono_ns(), until_ns;
+    bool new = block_now(l->host, now_ns, &until_ns) == BLOCK_NONE;
+    l->busy = true;
+    block_busy(&s->hosts, l->host, status, retry_after_s, now_ns);
+    if (new)
+        blocks_stop(s, l->host, l->worker);
+}
+
+/* No attempt was made: whatever the answer was, it was about the host. */
+void lease_stopped(struct lease *l, const struct ipc_end *end)
+{
+    l->job->s->totals.busy++;
+    count_end(l, end);
+    release_host(l, end, false);
+    lease_back(l, false);
+}
+
 void lease_noconn(struct lease *l, const struct ipc_end *end)
 {
     l->job->s->totals.noconn++;
@@ -246,7 +283,13 @@ void lease_wfail(struct lease *l, const struct ipc_end *end)
 
 void lease_excluded(struct lease *l)
 {
-    put_row(l, reason_outcome(l->exclude), l->exclude, "", 0, 0, 0);
+    char detail[64] = "";
+    int n = 0;
+    const struct host_block *b = l->host->block;
+    if (l->exclude == REASON_HOST_UNAVAILABLE && b && b->cause)
+        n = snprintf(detail, sizeof detail, "\"detail\":\"%s\"",
+                     block_why(b, (enum block_cause)b->cause));
+    put_row(l, reason_outcome(l->exclude), l->exclude, detail, (size_t)n, 0, 0);
     lease_free(l);
 }
 

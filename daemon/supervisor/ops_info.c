@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "daemon/supervisor/host_json.h"
 #include "daemon/supervisor/ops.h"
 #include "daemon/supervisor/proc.h"
 #include "daemon/supervisor/supervisor.h"
@@ -59,10 +60,10 @@ void op_status(struct request *r)
     const char *why, *state = daemon_state(s, &why);
     struct job_counts sum = jobs_counts(s);
     json_t *o = json_pack(
-        "{ss ss si sI s{si si} so so ss sI}", "state", state, "why", why, "pid", (int)getpid(),
+        "{ss ss si sI s{si si} so so so ss sI}", "state", state, "why", why, "pid", (int)getpid(),
         "uptime_s", (json_int_t)((clock_mono_ns() - s->start_ns) / NS_PER_S), "workers", "alive",
         workers_alive(s), "wanted", s->crew.count, "jobs", jobs_by_state(s), "counts",
-        job_counts_json(&sum), "state_dir", s->options->state_dir, "pages_per_s",
+        job_counts_json(&sum), "hosts_blocked", hosts_blocked_json(s), "state_dir", s->options->state_dir, "pages_per_s",
         (json_int_t)(totals_ended(&s->now_totals) - totals_ended(&s->last_totals)));
     if (s->recovering)
         json_object_set_new(o, "recovered_percent", json_integer(supervisor_recovered_percent(s)));
@@ -200,14 +201,14 @@ void op_stats(struct request *r)
     const struct supervisor *s = r->s;
     const struct totals *t = &s->totals, *now = &s->now_totals, *last = &s->last_totals;
     request_ok(
-        r, json_pack("{s{sI so so so sI sI sI sI sI} s{sI sI sI} so so so so}", "since_start",
+        r, json_pack("{s{sI so so so sI sI sI sI sI sI} s{sI sI sI} so so so so so}", "since_start",
                      "started", (json_int_t)t->started, "finished", finished(t), "by_status",
                      by_status(t), "by_reason", by_reason(t), "bytes_in", (json_int_t)t->bytes_in,
-                     "again", (json_int_t)t->again, "retried", (json_int_t)t->retried, "noconn",
+                     "again", (json_int_t)t->again, "retried", (json_int_t)t->retried, "busy", (json_int_t)t->busy, "noconn",
                      (json_int_t)t->noconn, "worker_deaths", (json_int_t)t->worker_deaths,
                      "per_s", "started", (json_int_t)(now->started - last->started), "finished",
                      (json_int_t)(totals_ended(now) - totals_ended(last)), "bytes_in",
-                     (json_int_t)(now->bytes_in - last->bytes_in), "in_state", in_states(s),
+                     (json_int_t)(now->bytes_in - last->bytes_in), "in_state", in_states(s), "hosts", hosts_stats_json(s),
                      "counters", counters(s), "supervisor", memory(s), "workers",
                      workers_json(s)));
 }

@@ -29,6 +29,7 @@ json_t *op_job_json(const struct job *j, bool full)
                           why, "idle", j->phase != JOB_OPENING && job_idle(j), "dir", j->dir,
                           "committed_bytes", (json_int_t)committed, "bytes_in",
                           (json_int_t)j->bytes_in, "counts", job_counts_json(&counts));
+    json_object_set_new(o, "hosts_blocked", json_integer(j->source.blocked_count));
     add_time(o, "created", j->created_wall_ns);
     add_time(o, "ended", j->ended_wall_ns);
     if (full)

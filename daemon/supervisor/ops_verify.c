@@ -13,6 +13,7 @@
 
 #include "common/log.h"
 #include "common/xalloc.h"
+#include "daemon/supervisor/blocks.h"
 #include "daemon/supervisor/ops.h"
 #include "daemon/supervisor/rights.h"
 #include "daemon/supervisor/supervisor.h"
@@ -97,11 +98,11 @@ static void on_end(EV_P_ ev_child *c, int revents)
     verify_free(v);
 }
 
-/* The directories of the jobs there are, or of one, behind the words of the command; NULL at the
+/* The directories of the jobs there are and hosts.log, or of one job, behind the words of the command; NULL at the
  * end. Only what is in them is borrowed. */
 static char **command(const struct supervisor *s, const struct job *only)
 {
-    char **argv = xcalloc(list_count(&s->jobs) + 3, sizeof *argv);
+    char **argv = xcalloc(list_count(&s->jobs) + 4, sizeof *argv);
     argv[0] = (char *)"crawld";
     argv[1] = (char *)"--verify";
     size_t count = 2;
@@ -111,6 +112,8 @@ static char **command(const struct supervisor *s, const struct job *only)
         if ((!only || j == only) && j->saved)
             argv[count++] = j->dir;
     }
+    if (!only)
+        argv[count] = (char *)blocks_path(s);
     return argv;
 }
 

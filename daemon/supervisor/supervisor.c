@@ -15,6 +15,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "daemon/supervisor/blocks.h"
 #include "daemon/supervisor/control.h"
 #include "daemon/supervisor/disk_guard.h"
 #include "daemon/supervisor/ops.h"
@@ -124,6 +125,7 @@ static void on_prepare(EV_P_ ev_prepare *w, int revents)
             s->pump_at_ns = next_ns;
     }
     crew_flush(s);
+    blocks_flush(s);
     stop_step(s);
     ev_timer_stop(EV_A_ & s->pump);
     if (s->draining || s->pump_at_ns == INT64_MAX)
@@ -333,6 +335,7 @@ static void shut(struct supervisor *s)
     verifies_done(s);
     crew_done(s);
     disk_free(s->disk);
+    blocks_done(s);
     list_each_safe(it, next, &s->jobs)
         job_dispose(list_of(it, struct job, link));
     drafts_done(s);
@@ -344,6 +347,12 @@ static void shut(struct supervisor *s)
     url_done(&s->url);
     buf_done(&s->text);
     close(s->lock_fd);
+}
+
+/* Jobs are read when it is known which hosts are blocked. */
+static void load_jobs(struct supervisor *s)
+{
+    state_load(s, on_loaded);
 }
 
 int supervisor_main(struct options *options)
@@ -371,7 +380,7 @@ int supervisor_main(struct options *options)
         return EXIT_FAILURE;
     }
     crew_start(&s, workers_wanted(options));
-    state_load(&s, on_loaded);
+    blocks_load(&s, load_jobs);
     ev_run(s.loop, 0);
     shut(&s);
     log_notice("stopped");

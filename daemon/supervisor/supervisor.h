@@ -21,11 +21,12 @@
 struct control;
 struct client;
 struct disk_guard;
+struct blocks;
 
 /* Process counters: stats.since_start. */
 struct totals {
     uint64_t started, bytes_in, ended[OUTCOME_COUNT], by_status[6], by_reason[REASON_COUNT];
-    uint64_t again, retried, noconn, worker_deaths;
+    uint64_t again, retried, busy, noconn, worker_deaths;
 };
 
 static inline uint64_t totals_ended(const struct totals *t)
@@ -41,6 +42,7 @@ struct supervisor {
     struct options *options; /* borrowed from main */
     struct disk *disk;       /* owned */
     struct hosts hosts;
+    struct blocks *blocks;   /* owned */
     struct crew crew;
     struct leases leases;
     struct slab lease_slab;

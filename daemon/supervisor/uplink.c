@@ -90,11 +90,25 @@ static bool on_end(struct worker *w, const void *message)
         return false;
     if (m->head.type == IPC_RETRY && lease_is_last(l))
         return false;
+    if (m->head.type == IPC_BACK && !l->busy)
+        return false;
     static void (*const ends[IPC_TYPE_COUNT])(struct lease *, const struct ipc_end *) = {
         [IPC_DONE] = lease_done,     [IPC_AGAIN] = lease_again, [IPC_RETRY] = lease_retry,
-        [IPC_NOCONN] = lease_noconn, [IPC_WFAIL] = lease_wfail,
+        [IPC_NOCONN] = lease_noconn, [IPC_WFAIL] = lease_wfail, [IPC_BACK] = lease_stopped,
     };
     ends[m->head.type](l, m);
+    return true;
+}
+
+static bool on_busy(struct worker *w, const void *message)
+{
+    const struct ipc_busy *m = message;
+    struct lease *l = lease_find(w->s, w, m->lease);
+    if ((m->status != 429 && m->status != 503) || (l && l->host->id != m->host))
+        return false;
+    ipc_add_number(&w->ipc, IPC_HEARD, m->host);
+    if (l)
+        lease_busy(l, m->status, m->retry_after_s);
     return true;
 }
 
@@ -162,6 +176,7 @@ bool uplink_heard(struct worker *w, const struct ipc_head *m)
         [IPC_SENT] = on_sent,          [IPC_DONE] = on_end,             [IPC_AGAIN] = on_end,
         [IPC_RETRY] = on_end,          [IPC_NOCONN] = on_end,           [IPC_WFAIL] = on_end,
         [IPC_LEFT] = on_left,          [IPC_REVOKED] = on_revoked,      [IPC_ADDR] = on_addr,
+        [IPC_BUSY] = on_busy,          [IPC_BACK] = on_end,
         [IPC_IDLE_GONE] = on_connection, [IPC_CLOSED] = on_connection,
     };
     return handlers[m->type](w, m);

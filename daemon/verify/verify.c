@@ -17,6 +17,7 @@
 
 #include "common/buf.h"
 #include "common/xalloc.h"
+#include "daemon/frontier/blocklog.h"
 #include "daemon/frontier/verify.h"
 #include "daemon/store/warcread.h"
 
@@ -190,16 +191,44 @@ static json_t *verify_one(const char *dir, json_t *all_problems)
                      "problems", v.problems);
 }
 
+/* ---- the hosts */
+
+static bool is_blocklog(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return !strcmp(slash ? slash + 1 : path, BLOCKLOG_NAME);
+}
+
+static void blocklog_problem(void *arg, const char *text)
+{
+    json_array_append_new(arg, json_string(text));
+}
+
+static json_int_t verify_blocklog(const char *path, json_t *problems)
+{
+    uint64_t lines = 0;
+    int r = blocklog_verify(path, blocklog_problem, problems, &lines);
+    if (r < 0)
+        blocklog_problem(problems, "hosts.log cannot be read");
+    return (json_int_t)lines;
+}
+
 int verify_main(int count, char *const *dirs)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (nice(NICE) < 0)
         errno = 0;
     json_t *jobs = json_array(), *problems = json_array();
+    json_int_t host_lines = -1;
     for (int i = 0; i < count; i++)
-        json_array_append_new(jobs, verify_one(dirs[i], problems));
+        if (is_blocklog(dirs[i]))
+            host_lines = verify_blocklog(dirs[i], problems);
+        else
+            json_array_append_new(jobs, verify_one(dirs[i], problems));
     json_t *result = json_pack("{sb so so}", "ok", !json_array_size(problems), "jobs", jobs,
                                "problems", problems);
+    if (host_lines >= 0)
+        json_object_set_new(result, "host_lines", json_integer(host_lines));
     int r = json_dumpf(result, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
     json_decref(result);
     return r < 0 || putchar('\n') == EOF || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -143,6 +143,18 @@ static int on_drop(struct worker *w, const struct ipc_head *head)
     return 0;
 }
 
+static int on_stop(struct worker *w, const struct ipc_head *head)
+{
+    machine_stop(w->machine, (uint32_t)((const struct ipc_number *)head)->id);
+    return 0;
+}
+
+static int on_heard(struct worker *w, const struct ipc_head *head)
+{
+    machine_heard(w->machine, (uint32_t)((const struct ipc_number *)head)->id);
+    return 0;
+}
+
 static int on_drain(struct worker *w, const struct ipc_head *head)
 {
     w->draining = true;
@@ -153,6 +165,7 @@ static int (*const handle[IPC_TYPE_COUNT])(struct worker *w, const struct ipc_he
     [IPC_CONF] = on_conf,       [IPC_JOB] = on_job,   [IPC_JOB_GONE] = on_job_gone,
     [IPC_LEASE] = on_lease,     [IPC_FILE] = on_file, [IPC_REVOKE] = on_revoke,
     [IPC_RESOLVE] = on_resolve, [IPC_DROP] = on_drop, [IPC_DRAIN] = on_drain,
+    [IPC_STOP] = on_stop,       [IPC_HEARD] = on_heard,
 };
 
 /* ---- the socket ---- */

@@ -119,7 +119,7 @@ static void death(uint64_t count, uint64_t busy)
         struct host *host = host_of(&h, i);
         host_queue(&h, host, &s);
         host_bind(&h, host, 0, &bound);
-        struct host_end end = {.grant = host_grant(host), .kept = true, .reached = true};
+        struct host_end end = {.grant = host_grant(&h, host), .kept = true, .reached = true};
         host_end(&h, host, &end, now);
         if (i >= busy)
             host_conn_closed(&h, host);

@@ -42,6 +42,7 @@ static const struct {
     {"/moved-badly", "HTTP/1.1 302 Found\r\nLocation: http://[\r\nContent-Length: 0\r\n\r\n",
      false},
     {"/busy", "HTTP/1.1 503 Busy\r\nRetry-After: 120\r\nContent-Length: 4\r\n\r\nbusy", false},
+    {"/busy-slowly", "HTTP/1.1 429 Busy\r\nContent-Length: 4\r\n\r\nbu", false},
     {"/silent", NULL, false},
 };
 
@@ -143,6 +144,7 @@ static struct {
     uint64_t said[IPC_TYPE_COUNT];
     enum ipc_type end_type; /* of the last lease that ended */
     struct ipc_end end;
+    struct ipc_busy busy; /* the last */
     char *next;
     json_t *row;
 } t;
@@ -227,6 +229,8 @@ static void hear(void)
     ipc_fill(&t.supervisor);
     while (ipc_next(&t.supervisor, &h) > 0) {
         t.said[h->type]++;
+        if (h->type == IPC_BUSY)
+            t.busy = *(const struct ipc_busy *)h;
         if (h->type >= IPC_DONE && h->type <= IPC_WFAIL)
             take_end((const struct ipc_end *)h);
     }
@@ -240,7 +244,7 @@ static void run_until(enum ipc_type type, uint64_t count)
 
 static uint64_t ends(void)
 {
-    return t.said[IPC_DONE] + t.said[IPC_AGAIN] + t.said[IPC_RETRY] + t.said[IPC_NOCONN] +
+    return t.said[IPC_DONE] + t.said[IPC_AGAIN] + t.said[IPC_RETRY] + t.said[IPC_BACK] + t.said[IPC_NOCONN] +
            t.said[IPC_WFAIL];
 }
 

@@ -220,9 +220,25 @@ START_TEST(unblocking_ends_every_block_and_forgets)
     nothing_now();
     ck_assert(block_lift(&hosts, a, now));
     until_ns(a, BLOCK_NONE);
+    ck_assert(!list_empty(&hosts.changed));
     pick_grant(a, GRANT_OPEN);
     block_busy(&hosts, a, 429, 0, now);
     about(until_ns(a, BLOCK_ANSWER) - now, 60 * S);
+}
+END_TEST
+
+START_TEST(an_operators_block_that_is_lifted_is_told_however_late)
+{
+    struct host *a = host_named("a");
+    now = 9 * BLOCK_QUIET_NS;
+    block_by_operator(&hosts, a, BLOCK_FOREVER, now);
+    list_del(hosts.changed.next);
+    now += 3 * BLOCK_QUIET_NS;
+    ck_assert(block_lift(&hosts, a, now));
+    ck_assert(!list_empty(&hosts.changed));
+    now += BLOCK_QUIET_NS;
+    hosts_tick(&hosts, now);
+    ck_assert_ptr_null(a->block);
 }
 END_TEST
 
@@ -412,7 +428,9 @@ HOSTS_UNIT_TESTS("block", waits_as_long_as_retry_after_says, holds_hosts_without
                  forgives_after_thirty_quiet_minutes, forgives_without_a_tick_as_well,
                  ten_failures_in_a_row_block_for_an_hour_doubling,
                  only_a_host_in_trouble_is_blocked, the_operators_block_lasts_as_long_as_said,
-                 unblocking_ends_every_block_and_forgets, counts_blocked_hosts_by_cause_and_source,
+                 unblocking_ends_every_block_and_forgets,
+                 an_operators_block_that_is_lifted_is_told_however_late,
+                 counts_blocked_hosts_by_cause_and_source,
                  gives_a_jobs_urls_up_when_its_patience_is_over, an_answer_begins_the_wait_anew,
                  a_url_waits_its_own_time, closed_jobs_and_those_without_limit_are_not_given_up,
                  a_block_that_is_over_is_tried_before_it_is_given_up,

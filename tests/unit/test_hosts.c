@@ -222,7 +222,7 @@ static struct host *connected(struct source *s, unsigned i, int slot, struct bou
     struct host *host = host_named(name);
     host_queue(&hosts, host, s);
     host_bind(&hosts, host, slot, bound);
-    end(host, host_grant(host), false, true);
+    end(host, host_grant(&hosts, host), false, true);
     return host;
 }
 

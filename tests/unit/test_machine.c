@@ -56,13 +56,118 @@ START_TEST(a_failure_that_may_pass_is_given_back_unless_it_is_the_last)
         l->last = (uint8_t)last;
         fetch(l);
         expect(last ? IPC_DONE : IPC_RETRY, OUTCOME_FAILED, REASON_BODY_INCOMPLETE);
-        l = lease("/busy");
+    }
+    end();
+}
+END_TEST
+
+START_TEST(busy_servers_are_told_of_and_the_lease_goes_back)
+{
+    begin(NONE ",\"timeouts\":{\"idle_ms\":200}}");
+    for (int last = 0; last < 2; last++) {
+        struct ipc_lease *l = lease("/busy");
         l->last = (uint8_t)last;
         fetch(l);
-        expect(last ? IPC_DONE : IPC_RETRY, OUTCOME_STORED, REASON_NONE);
+        expect(IPC_BACK, OUTCOME_STORED, REASON_NONE);
         ck_assert_int_eq(t.end.status, 503);
-        ck_assert_uint_eq(t.end.retry_after_s, 120);
+        ck_assert_int_eq(t.busy.status, 503);
+        ck_assert_uint_eq(t.busy.retry_after_s, 120);
+        ck_assert_uint_eq(t.busy.lease, t.lease);
+        ck_assert_uint_eq(t.busy.host, 7);
+        machine_heard(t.m, 7);
     }
+    give(lease("/busy-slowly"));
+    run_until(IPC_BUSY, 3);
+    ck_assert_uint_eq(t.said[IPC_BACK], 2);
+    ck_assert_uint_eq(t.busy.retry_after_s, 0);
+    run_until(IPC_BACK, 3);
+    end();
+}
+END_TEST
+
+START_TEST(nothing_more_is_sent_to_a_busy_server_until_that_is_known)
+{
+    begin(NONE "}");
+    fetch(lease("/busy"));
+    for (int i = 0; i < 3; i++) {
+        fetch(lease("/ok"));
+        expect(IPC_NOCONN, OUTCOME_STORED, REASON_NONE);
+    }
+    struct ipc_lease *other = lease("/ok");
+    other->host = 8;
+    fetch(other);
+    expect(IPC_DONE, OUTCOME_STORED, REASON_NONE);
+    machine_heard(t.m, 8);
+    ck_assert(machine_stopped(t.m, 7));
+    machine_heard(t.m, 7);
+    fetch(lease("/ok"));
+    expect(IPC_DONE, OUTCOME_STORED, REASON_NONE);
+    end();
+}
+END_TEST
+
+START_TEST(each_busy_answer_must_be_known)
+{
+    begin(NONE ",\"timeouts\":{\"idle_ms\":300}}");
+    give(lease("/busy-slowly"));
+    give(lease("/busy-slowly"));
+    run_until(IPC_BUSY, 2);
+    machine_heard(t.m, 7);
+    fetch(lease("/ok"));
+    expect(IPC_NOCONN, OUTCOME_STORED, REASON_NONE);
+    machine_heard(t.m, 7);
+    fetch(lease("/ok"));
+    expect(IPC_DONE, OUTCOME_STORED, REASON_NONE);
+    run_until(IPC_BACK, 2);
+    end();
+}
+END_TEST
+
+START_TEST(what_was_not_sent_when_the_server_was_busy_goes_back)
+{
+    begin(NONE "}");
+    for (int i = 0; i < 5; i++)
+        give(lease_of("http://nowhere.test/"));
+    ck_assert_uint_eq(t.stats.in_state[FETCH_RESOLVE], 5);
+    fetch(lease("/busy"));
+    ck_assert_uint_eq(t.said[IPC_NOCONN], 5);
+    ck_assert_uint_eq(t.stats.in_state[FETCH_RESOLVE], 0);
+    end();
+}
+END_TEST
+
+START_TEST(a_stop_takes_back_what_was_not_sent_and_nothing_else)
+{
+    begin(NONE ",\"timeouts\":{\"first_byte_ms\":300}}");
+    give(lease("/silent"));
+    while (!t.stats.in_state[FETCH_HEAD])
+        ev_run(t.loop, EVRUN_ONCE);
+    struct ipc_lease *other = lease_of("http://nowhere.test/");
+    other->host = 8;
+    give(other);
+    give(lease_of("http://nowhere.test/"));
+    machine_stop(t.m, 7);
+    hear();
+    ck_assert_uint_eq(t.said[IPC_NOCONN], 1);
+    ck_assert_uint_eq(t.stats.in_state[FETCH_HEAD], 1);
+    ck_assert_uint_eq(t.stats.in_state[FETCH_RESOLVE], 1);
+    run_until(IPC_DONE, 1);
+    expect(IPC_DONE, OUTCOME_FAILED, REASON_FIRST_BYTE_TIMEOUT);
+    end();
+}
+END_TEST
+
+START_TEST(a_stale_connection_is_no_way_around_a_stop)
+{
+    begin(NONE "}");
+    fetch(lease("/ok"));
+    ck_assert_int_eq(t.end.kept, 1);
+    give(lease("/empty"));
+    while (!t.stats.in_state[FETCH_HEAD])
+        ev_run(t.loop, EVRUN_ONCE);
+    machine_stop(t.m, 7);
+    run_until(IPC_NOCONN, 1);
+    ck_assert_uint_eq(t.said[IPC_DONE], 1);
     end();
 }
 END_TEST
@@ -415,7 +520,11 @@ START_TEST(a_job_that_is_gone_is_freed_with_its_last_lease)
 }
 END_TEST
 
-UNIT_TESTS("machine", a_page_gives_a_whole_row, the_rows_have_their_gauges,
+UNIT_TESTS("machine", a_page_gives_a_whole_row, busy_servers_are_told_of_and_the_lease_goes_back,
+           nothing_more_is_sent_to_a_busy_server_until_that_is_known,
+           each_busy_answer_must_be_known, what_was_not_sent_when_the_server_was_busy_goes_back,
+           a_stop_takes_back_what_was_not_sent_and_nothing_else,
+           a_stale_connection_is_no_way_around_a_stop, the_rows_have_their_gauges,
            a_failure_has_its_reason, a_failure_that_may_pass_is_given_back_unless_it_is_the_last,
            the_total_limit_ends_what_no_other_limit_does,
            an_answer_below_the_minimum_rate_is_too_slow_in_head_and_body,
