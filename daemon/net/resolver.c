@@ -360,8 +360,12 @@ static int channel_open(struct channel *c, struct ev_loop *loop, const char *add
                ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB;
 #ifdef ARES_OPT_MAXTIMEOUTMS /* it learns to repeat sooner, so it must repeat more often */
     mask |= ARES_OPT_MAXTIMEOUTMS;
-    o.maxtimeout = WAIT_MS;
-    o.tries = 8;
+    o.maxtimeout = 2 * WAIT_MS;
+    o.tries = 6;
+#endif
+#ifdef ARES_OPT_UDP_MAX_QUERIES /* a broken answer closes the socket it came by */
+    mask |= ARES_OPT_UDP_MAX_QUERIES;
+    o.udp_max_queries = 1;
 #endif
 #ifdef ARES_OPT_QUERY_CACHE
     mask |= ARES_OPT_QUERY_CACHE; /* qcache_max_ttl 0: the only cache is ours */

@@ -33,7 +33,7 @@ class Close(OSError):
 
 def later(seconds, function, *arguments):
     """Calls it in a thread of its own; plays must not sleep, others wait for them."""
-    timer = threading.Timer(seconds, function, arguments)
+    timer = threading.Timer(max(0, seconds), function, arguments)
     timer.daemon = True
     timer.start()
 
