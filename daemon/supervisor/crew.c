@@ -203,6 +203,7 @@ static void worker_init(struct supervisor *s, struct worker *w, int slot)
     ev_init(&w->reading, on_readable);
     ev_init(&w->writing, on_writable);
     ev_init(&w->log, on_log);
+    wlog_tick(w);
     ev_init(&w->child, on_child);
     ev_init(&w->respawn, on_respawn);
     w->reading.data = w->writing.data = w->log.data = w->child.data = w->respawn.data = w;
