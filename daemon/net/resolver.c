@@ -66,12 +66,14 @@ struct ask {
 
 /* ---- messages ---- */
 
+/* 0.0.0.0 and :: are what resolvers answer for names that they block. */
 static void take_addr(struct resolver_answer *a, int ttl_s, const struct addr *addr)
 {
     if (ttl_s < a->ttl_s)
         a->ttl_s = ttl_s;
     if (!addr_is_unspecified(addr))
         a->addr[a->count++] = *addr;
+    a->status = a->count ? RESOLVER_ADDRESSES : RESOLVER_NO_NAME;
 }
 
 static int parse_ipv4(const unsigned char *p, int n, struct resolver_answer *ret_answer)
@@ -111,14 +113,14 @@ static enum resolver_status parse(int family, const unsigned char *p, int n,
     int status = family == AF_INET ? parse_ipv4(p, n, ret_answer) : parse_ipv6(p, n, ret_answer);
     if (status != ARES_SUCCESS && status != ARES_ENODATA)
         return RESOLVER_ERROR;
-    return ret_answer->count ? RESOLVER_ADDRESSES : RESOLVER_NONE;
+    return ret_answer->status;
 }
 
 /* status is c-ares', p NULL when there is no message. */
 static void read_answer(int family, int status, const unsigned char *p, int n,
                         struct resolver_answer *ret_answer)
 {
-    *ret_answer = (struct resolver_answer){.ttl_s = INT32_MAX};
+    *ret_answer = (struct resolver_answer){.status = RESOLVER_NONE, .ttl_s = INT32_MAX};
     if (p && n >= NS_HFIXEDSZ)
         ret_answer->status = parse(family, p, n, ret_answer);
     else

@@ -23,6 +23,7 @@ static struct {
     const uint8_t (*ip)[4]; /* answered to A */
     int ip_count;
     int ttl_s, rcode;
+    int aaaa_rcode; /* instead of rcode, when not 0 */
     int64_t now_ns;
     int answered;
 } t;
@@ -58,7 +59,7 @@ static bool answer_question(void)
     end += 5;
     t.a_questions += is_a;
     m[2] = 0x81;
-    m[3] = (uint8_t)(0x80 | t.rcode);
+    m[3] = (uint8_t)(0x80 | (!is_a && t.aaaa_rcode ? t.aaaa_rcode : t.rcode));
     memset(m + 6, 0, 6);
     for (int i = 0; is_a && !t.rcode && i < t.ip_count; i++) {
         end += add_record(m + end, t.ip[i]);
@@ -184,6 +185,52 @@ END_TEST
 START_TEST(a_long_life_is_six_hours_at_most)
 {
     ck_assert_int_eq(questions_after(1000000, 6 * 3600 + 1), 2);
+}
+END_TEST
+
+START_TEST(a_minute_is_all_that_a_short_life_gets)
+{
+    ck_assert_int_eq(questions_after(1, 61), 2);
+}
+END_TEST
+
+START_TEST(a_life_of_just_less_than_six_hours_is_kept)
+{
+    ck_assert_int_eq(questions_after(1000000, 6 * 3600 - 1), 1);
+}
+END_TEST
+
+START_TEST(a_life_above_2_to_the_31_is_none)
+{
+    ck_assert_int_eq(questions_after(INT32_MIN, 61), 2);
+}
+END_TEST
+
+START_TEST(a_life_of_minus_one_is_none)
+{
+    ck_assert_int_eq(questions_after(-1, 61), 2);
+}
+END_TEST
+
+START_TEST(an_unanswered_family_is_asked_again_after_a_minute)
+{
+    t.aaaa_rcode = 2;
+    ck_assert_int_eq(questions_after(3600, 61), 2);
+}
+END_TEST
+
+START_TEST(a_name_is_the_same_with_its_last_dot)
+{
+    begin();
+    struct dns_wait w = {0};
+    t.ip = two;
+    t.ip_count = 1;
+    resolve(&w, "f.example");
+    dns_release(t.dns, &w);
+    ck_assert(look_up(&w, "f.example."));
+    dns_release(t.dns, &w);
+    ck_assert_uint_eq(t.queries, 1);
+    end();
 }
 END_TEST
 
@@ -331,6 +378,9 @@ START_TEST(more_names_than_may_be_asked_at_once_are_all_answered)
 END_TEST
 
 UNIT_TESTS("dns", many_lookups_of_one_name_are_one_question, a_short_life_is_a_minute_at_least,
+           a_minute_is_all_that_a_short_life_gets, a_life_of_just_less_than_six_hours_is_kept,
+           a_life_above_2_to_the_31_is_none, a_life_of_minus_one_is_none,
+           an_unanswered_family_is_asked_again_after_a_minute, a_name_is_the_same_with_its_last_dot,
            an_answer_is_asked_again_after_its_life, a_long_life_is_six_hours_at_most,
            a_name_that_is_not_found_is_asked_again_after_a_minute,
            what_is_not_found_is_remembered_for_a_minute, says_why_there_is_no_address,

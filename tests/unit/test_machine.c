@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "common/clock.h"
 #include "tests/unit/machine_rig.h"
 #include "tests/unit/unit.h"
 
@@ -335,6 +336,29 @@ START_TEST(a_kept_connection_is_used_again)
 }
 END_TEST
 
+static int64_t days_later(void)
+{
+    return clock_mono_ns() + 100 * 3600 * NS_PER_S;
+}
+
+/* Where it leads was checked when it was opened, and cannot change. */
+START_TEST(a_kept_connection_needs_no_name)
+{
+    char url[64];
+    begin(NONE "}");
+    snprintf(url, sizeof url, "http://localhost:%d/ok", t.port);
+    fetch(lease_of(url));
+    ck_assert_uint_eq(t.stats.value[STAT_DNS_CACHED] + t.m->dns.known_count, 1);
+    t.m->dns.resolver.clock_ns = days_later;
+    fetch(lease_of(url));
+    expect(IPC_DONE, OUTCOME_STORED, REASON_NONE);
+    ck_assert_str_eq(row_text("ip"), "127.0.0.1");
+    ck_assert_uint_eq(t.stats.value[STAT_REUSED], 1);
+    ck_assert_uint_eq(t.stats.value[STAT_DNS_CACHED] + t.stats.value[STAT_DNS_QUERIES], 0);
+    end();
+}
+END_TEST
+
 START_TEST(a_connection_the_server_closed_is_replaced)
 {
     begin(NONE "}");
@@ -533,7 +557,8 @@ UNIT_TESTS("machine", a_page_gives_a_whole_row, busy_servers_are_told_of_and_the
            a_body_beyond_the_limit_is_cut, framing_beyond_all_measure_is_cut,
            a_body_of_just_the_limit_is_whole, what_the_keep_rules_refuse_is_dropped,
            what_may_not_be_contacted_is_excluded, a_lease_that_makes_no_sense_is_refused,
-           a_kept_connection_is_used_again, a_connection_the_server_closed_is_replaced,
+           a_kept_connection_is_used_again, a_kept_connection_needs_no_name,
+           a_connection_the_server_closed_is_replaced,
            a_grant_for_a_kept_connection_never_opens_one,
            connections_of_a_limited_host_are_accounted_for,
            a_granted_connection_that_never_came_to_be_is_told_as_closed,
