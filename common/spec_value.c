@@ -127,16 +127,34 @@ static int read_method(const struct spec_row *row, const json_t *v, struct job_s
     return read_string(row, v, s, e);
 }
 
+/* Is it one we take off, or "*"? A weight may follow (RFC 9110, section 12.5.3). */
+static bool is_coding(const char *item, size_t n)
+{
+    static const char *const known[] = {"gzip", "x-gzip", "deflate", "br", "zstd", "identity", "*"};
+    size_t len = 0;
+    while (len < n && !strchr("; \t", item[len]))
+        len++;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strlen(known[i]) == len && !strncasecmp(item, known[i], len))
+            return true;
+    return false;
+}
+
 static int read_coding(const struct spec_row *row, const json_t *v, struct job_spec *s,
                        struct spec_error *e)
 {
     if (check_text(row, row->path, v, e) < 0)
         return -EINVAL;
-    const char *coding = json_string_value(v);
-    if (*coding && strcmp(coding, "identity")) {
-        spec_refuse(e, row->path, "leave it out, or say identity", "%s is not built yet", coding);
-        e->unsupported = true;
-        return -EINVAL;
+    for (const char *item = json_string_value(v); *item; item += *item == ',') {
+        item += strspn(item, " \t");
+        size_t n = strcspn(item, ",");
+        if (n && !is_coding(item, n)) {
+            spec_refuse(e, row->path, "gzip, deflate, br, zstd, identity or *",
+                        "the coding %.*s is not built yet", (int)n, item);
+            e->unsupported = true;
+            return -EINVAL;
+        }
+        item += n;
     }
     return read_string(row, v, s, e);
 }

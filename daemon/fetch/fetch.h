@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/inflate.h"
 #include "common/ipc.h"
 #include "common/list.h"
 #include "common/outcome.h"
@@ -19,6 +20,7 @@
 #include "daemon/net/conn.h"
 #include "daemon/net/dns.h"
 #include "daemon/net/head.h"
+#include "daemon/parse/mime.h"
 #include "daemon/store/store.h"
 
 /* A part of the fetch's URL. */
@@ -26,31 +28,31 @@ struct fetch_part {
     uint16_t off, len;
 };
 
-#define FETCH_MIME_BYTES    128 /* longer ones are cut */
-#define FETCH_CHARSET_BYTES 64
-
 /* What exists only from the first byte of an answer on. */
 struct answer {
     struct capture capture; /* response holds the head, and the body when it may be stored */
     struct head head;
     struct body body;
     struct sha1 sha1;      /* of the payload */
-    struct keep_scan scan; /* the job's texts, looked for in the payload */
+    struct keep_scan scan; /* the job's texts, looked for in DECODE */
     uint64_t payload_bytes;
-    int64_t rate_ns;     /* when rate_bytes must have come, since the answer began */
-    uint64_t rate_bytes; /* of wire_bytes */
-    struct fetch *fetch; /* whose it is */
+    uint64_t decoded_bytes; /* without its content codings; 0: they were not taken off */
+    int64_t rate_ns;        /* when rate_bytes must have come, since the answer began */
+    uint64_t rate_bytes;    /* of wire_bytes */
+    struct fetch *fetch;    /* whose it is */
     bool has_head;
     bool reusable;        /* the connection can carry another exchange */
     bool stores;          /* its bytes are kept for a record */
+    bool holds;           /* they are kept for a record, or till they are decoded */
+    bool decoding;        /* the machine's decoder is at it */
     bool stored;          /* the store is done with the capture */
     struct list room;     /* of the machine's `full` or `poor` */
     size_t charged_bytes; /* of memory_bytes */
     int64_t poor_ns;      /* since when it is in `poor` */
     struct head_slice location;
     uint32_t retry_after_s; /* 0: not said */
-    char mime[FETCH_MIME_BYTES];
-    char charset[FETCH_CHARSET_BYTES];
+    struct mime mime;       /* its charset: from DECODE on the one that was found */
+    struct codings codings;
     char ip[ADDR_TEXT_BYTES];
 };
 
@@ -123,6 +125,9 @@ void fetch_take_conn(struct fetch *f, struct conn *c);
 
 /* Takes a connection of its origin that is idle, if it may. False: there is none. */
 bool fetch_take_kept(struct fetch *f);
+
+/* The row that makes the record of a result: STORE, or REPORT if there is to be none. */
+enum fetch_state fetch_record(const struct fetch *f);
 
 /* Hands the connection back, to be used again or not. */
 void fetch_let_conn(struct fetch *f, bool keep);

@@ -77,6 +77,11 @@ static bool status_kept(const struct job_spec *s, unsigned status)
     return !s->keep.status_count;
 }
 
+bool keep_needs_text(const struct job_spec *spec, unsigned status)
+{
+    return texts_count(spec) && status_kept(spec, status);
+}
+
 static bool mime_kept(const struct job_spec *s, const char *mime)
 {
     for (size_t i = 0; i < s->keep.mime.count; i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The keep rules of a job: does this response count as a page? Texts are looked for in the payload
- * as it passes by, whatever the pieces. */
+/* The keep rules of a job: does this response count as a page? Texts are looked for in its UTF-8 as
+ * it passes by, whatever the pieces. */
 #ifndef FETCH_KEEP_H
 #define FETCH_KEEP_H
 
@@ -11,6 +11,9 @@
 #include "common/buf.h"
 #include "common/outcome.h"
 #include "common/spec.h"
+
+/* Does judging a response of that status take its text? */
+bool keep_needs_text(const struct job_spec *spec, unsigned status);
 
 /* Zeroed at first. */
 struct keep_scan {

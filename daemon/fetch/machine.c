@@ -3,9 +3,10 @@
  * Whatever wakes a fetch calls machine_drive(), which runs steps until one parks or the fetch is
  * gone:
  *
- *      lease ──▶ RESOLVE ▸ CONNECT ▸ SEND ▸ HEAD ▸ BODY ▸ JUDGE ▸ STORE ▸ REPORT ──▶ its message
- *                   │         │        │      │      │      (failed, late, cancelled) ▲
- *                   └─────────┴────────┴──────┴──────┴────────────────────────────────┘
+ *      lease ──▶ RESOLVE ▸ CONNECT ▸ SEND ▸ HEAD ▸ BODY ▸ JUDGE ▸ DECODE ▸ KEEP ▸ STORE ▸ REPORT
+ *                   │         │        │      │      │     failed, late, cancelled        ▲  │
+ *                   └─────────┴────────┴──────┴──────┴────────────────────────────────────┘  ▼
+ *                                                                                     its message
  *
  * fetch_enter() alone changes the state; machine_late() alone sees lateness. */
 #include "daemon/fetch/machine.h"
@@ -466,6 +467,7 @@ int machine_init(struct machine *m, struct ev_loop *loop, struct ipc *uplink,
     jobs_init(&m->jobs);
     slab_init(&m->fetches, sizeof(struct fetch));
     slab_init(&m->answers, sizeof(struct answer));
+    decode_init(m);
     policy_init(&m->policy);
     wheel_init(&m->wheel, loop, machine_late);
     pool_init(&m->pool, loop, &pool_ops, m);
@@ -492,6 +494,7 @@ void machine_done(struct machine *m)
             f->cancelled = true;
             fetch_detour(f, FETCH_REPORT);
         }
+    decode_done(m);
     pool_done(&m->pool);
     secures_done(&m->secures);
     ev_idle_stop(m->loop, &m->hurry);
@@ -525,7 +528,9 @@ void machine_turn(struct machine *m)
         fetch_go_on(a->fetch);
         machine_drive(a->fetch);
     }
-    if (secures_turn(m))
+    bool hurry = secures_turn(m);
+    hurry |= decode_turn(m);
+    if (hurry)
         ev_idle_start(m->loop, &m->hurry);
     else
         ev_idle_stop(m->loop, &m->hurry);

@@ -26,8 +26,9 @@
 #include "daemon/net/pool.h"
 #include "daemon/store/store.h"
 
-#define MACHINE_READ_BYTES (128 << 10) /* of a body per turn */
-#define MACHINE_TAIL_BYTES 4096        /* of a row */
+#define MACHINE_READ_BYTES   (128 << 10) /* of a body per turn */
+#define MACHINE_TAIL_BYTES   4096        /* of a row */
+#define MACHINE_DECODE_BYTES (128 << 10) /* of bodies and text per turn */
 
 /* What a machine is told once. Borrowed texts live as long as it does. */
 struct machine_conf {
@@ -45,6 +46,15 @@ struct machine_stop {
     uint32_t host, busy_count;
 };
 
+/* The one decoder: the first fetch of DECODE has it until its text is over. */
+struct decode {
+    struct text *text;            /* owned */
+    struct body body;             /* of the fetch's answer, once more */
+    struct body_span in, payload; /* of its response: not yet looked at; not yet decoded */
+    bool last;                    /* no payload follows */
+    size_t turn_bytes;            /* still free in this turn */
+};
+
 struct machine {
     struct ev_loop *loop;
     struct ipc *uplink;        /* borrowed */
@@ -55,6 +65,7 @@ struct machine {
     struct dns dns;
     struct pool pool;
     struct wheel wheel;
+    struct decode decode;
     struct jobs jobs;
     struct secures secures;
     struct ev_idle hurry; /* runs while something can go on without an event */
@@ -104,12 +115,17 @@ bool machine_stopped(const struct machine *m, uint32_t host);
 /* The one driver: lets the fetch go on, with its lease in the blame cell. */
 void machine_drive(struct fetch *f);
 
-/* Lets go on what waits for memory or the store. To be called once per turn of the loop, before the
- * uplink is flushed. */
+/* Lets go on what waits for memory, the store or the decoder. To be called once per turn of the
+ * loop, before the uplink is flushed. */
 void machine_turn(struct machine *m);
 
 /* Memory that answers and connections with TLS take now. */
 uint64_t machine_memory(const struct machine *m);
+
+/* DECODE's, for the machine. A turn of the loop: true if it should not sleep behind it. */
+void decode_init(struct machine *m);
+bool decode_turn(struct machine *m);
+void decode_done(struct machine *m);
 
 /* To be called once a second. */
 void machine_beat(struct machine *m);

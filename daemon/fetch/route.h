@@ -19,7 +19,9 @@
     ROW(SEND,    send,    "the request goes out",                 first_byte_ns, SEND_TIMEOUT)         \
     ROW(HEAD,    head,    "status line and fields come in",       first_byte_ns, FIRST_BYTE_TIMEOUT)   \
     ROW(BODY,    body,    "the body comes in",                    idle_ns,       IDLE_TIMEOUT)         \
-    ROW(JUDGE,   judge,   "redirect, attempt or result? kept?",   none_ns,       NONE)                 \
+    ROW(JUDGE,   judge,   "redirect, attempt or result?",         none_ns,       NONE)                 \
+    ROW(DECODE,  decode,  "its text, where a rule needs it",      none_ns,       NONE)                 \
+    ROW(KEEP,    keep,    "kept, by the rules of the job?",       none_ns,       NONE)                 \
     ROW(STORE,   store,   "its record goes to the WARC",          none_ns,       NONE)                 \
     ROW(REPORT,  report,  "the supervisor is told, all is freed", none_ns,       NONE)
 /* clang-format on */

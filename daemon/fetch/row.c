@@ -18,9 +18,11 @@ static void response_members(const struct fetch *f, struct buf *b)
     char text[SHA1_BASE32_CHARS + 1] = "";
     if (!a || !a->has_head)
         return;
-    key_text(b, "mime", a->mime);
-    key_text(b, "charset", a->charset);
+    key_text(b, "mime", a->mime.type);
+    key_text(b, "charset", a->mime.charset);
     jsonw_key_uint(b, "body_bytes", a->payload_bytes);
+    if (a->decoded_bytes)
+        jsonw_key_uint(b, "decoded_bytes", a->decoded_bytes);
     struct sha1 sum = a->sha1;
     uint8_t digest[SHA1_BYTES];
     sha1_final(&sum, digest);

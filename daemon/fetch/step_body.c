@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* BODY. One read per wake-up: the loop gives the others their turn in between. Payload goes through
- * the digest and the keep rules; the bytes as they came are kept only when a record may be made.
+ * the digest; the bytes as they came are kept only for a record, or where a rule needs their text.
  *
  * When the bytes kept for all fetches reach memory_max, only the fetch longest in this row reads
  * on, so that one always ends; the others wait in `poor` with their clocks stopped. */
@@ -19,7 +19,6 @@ static size_t take_payload(struct fetch *f, struct body_span payload)
     if (max && n > max - a->payload_bytes)
         n = (size_t)(max - a->payload_bytes);
     sha1_update(&a->sha1, payload.p, n);
-    keep_scan_feed(&a->scan, &f->job->spec, payload.p, n);
     a->payload_bytes += n;
     return n;
 }
@@ -41,7 +40,7 @@ static bool is_beyond(const struct fetch *f)
 static void keep_wire(struct fetch *f, const char *from, const char *to)
 {
     struct answer *a = f->answer;
-    if (!a->stores)
+    if (!a->holds)
         return;
     buf_add(&a->capture.response, from, (size_t)(to - from));
     fetch_charge(f);

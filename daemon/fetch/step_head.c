@@ -52,29 +52,20 @@ static enum fetch_state ended(struct fetch *f, ssize_t got)
     return fetch_fail(f, reset && !n ? REASON_CONN_RESET : head_end(n), NULL);
 }
 
-static void lower_token(char *out, size_t room, const char *p, size_t n)
-{
-    size_t len = 0;
-    for (size_t i = 0; i < n && len < room - 1 && p[i] > ' ' && p[i] < 0x7f; i++)
-        out[len++] = (char)(p[i] >= 'A' && p[i] <= 'Z' ? p[i] + 32 : p[i]);
-    out[len] = '\0';
-}
-
 /* RFC 9110, section 8.3. */
 static void take_content_type(struct answer *a, struct buf *scratch, const char *p)
 {
     buf_clear(scratch);
     head_value(p, a->head.first[HEAD_CONTENT_TYPE], scratch);
-    const char *value = buf_str(scratch);
-    lower_token(a->mime, sizeof a->mime, value, strcspn(value, "; \t"));
-    for (const char *at = value; (at = strchr(at, ';'));) {
-        at += 1 + strspn(at + 1, " \t");
-        if (strncasecmp(at, "charset=", 8))
-            continue;
-        at += 8 + (at[8] == '"');
-        lower_token(a->charset, sizeof a->charset, at, strcspn(at, "\"; \t"));
-        return;
-    }
+    mime_parse(buf_str(scratch), &a->mime);
+}
+
+static void take_codings(struct fetch *f, const char *p)
+{
+    struct buf *list = &f->machine->tail;
+    buf_clear(list);
+    head_list(p, &f->machine->fields, HEAD_CONTENT_ENCODING, list);
+    codings_parse(buf_str(list), buf_len(list), &f->answer->codings);
 }
 
 /* The head is whole; p is the response's first byte. */
@@ -85,6 +76,9 @@ static void take_head(struct fetch *f, const char *p)
     a->has_head = true;
     if (a->head.first[HEAD_CONTENT_TYPE].off)
         take_content_type(a, scratch, p);
+    if (a->head.first[HEAD_CONTENT_ENCODING].off)
+        take_codings(f, p);
+    a->holds = a->stores || keep_needs_text(&f->job->spec, a->head.status);
     if (a->head.first[HEAD_RETRY_AFTER].off) {
         buf_clear(scratch);
         head_value(p, a->head.first[HEAD_RETRY_AFTER], scratch);
@@ -128,7 +122,7 @@ static enum fetch_state parse(struct fetch *f, size_t n)
     size_t rest = all - a->head.end;
     m->rest = (struct body_span){m->in + n - rest, rest};
     if (first) {
-        buf_reserve(kept, a->head.end - a->head.start + (a->stores ? rest : 0));
+        buf_reserve(kept, a->head.end - a->head.start + (a->holds ? rest : 0));
         buf_add(kept, p + a->head.start, a->head.end - a->head.start);
     } else {
         buf_cut(kept, a->head.end);

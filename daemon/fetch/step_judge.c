@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* JUDGE. The exchange is over, by a reason or with a response; its connection goes back. Another
- * attempt, a redirect or a result? Only a result and a redirect make a record. */
+ * attempt, a redirect or a result? Only a result and a redirect make a record. A result goes on to
+ * the job's keep rules. */
 #include "daemon/fetch/machine.h"
 
 #include <stdlib.h>
@@ -42,11 +43,6 @@ static enum reason take_target(struct fetch *f)
     return REASON_NONE;
 }
 
-static enum fetch_state to_store(struct fetch *f)
-{
-    return f->answer->stores ? FETCH_STORE : FETCH_REPORT;
-}
-
 static const char *cut_by(enum reason reason)
 {
     bool late = reason == REASON_IDLE_TIMEOUT || reason == REASON_TOTAL_TIMEOUT ||
@@ -62,13 +58,12 @@ static enum fetch_state judge_failure(struct fetch *f)
     if (f->again || !a || !a->has_head)
         return FETCH_REPORT;
     a->capture.truncated = cut_by(f->reason);
-    return to_store(f);
+    return fetch_record(f);
 }
 
 enum fetch_state fetch_judge(struct fetch *f)
 {
     struct answer *a = f->answer;
-    const struct job_spec *spec = &f->job->spec;
     f->end_us = fetch_us(f);
     fetch_let_conn(f, !f->reason && a && a->reusable);
     if (fetch_is_busy(f)) {
@@ -84,11 +79,7 @@ enum fetch_state fetch_judge(struct fetch *f)
     if (is_redirect(a)) {
         f->reason = (uint8_t)take_target(f);
         f->outcome = (uint8_t)reason_outcome(f->reason);
-        return to_store(f);
+        return fetch_record(f);
     }
-    f->reason = (uint8_t)keep_judge(&a->scan, spec, a->head.status, a->mime, a->payload_bytes);
-    f->outcome = (uint8_t)reason_outcome(f->reason);
-    if (f->outcome == OUTCOME_DROPPED && spec->store.pages != SPEC_ALL)
-        return FETCH_REPORT;
-    return to_store(f);
+    return FETCH_NEXT;
 }

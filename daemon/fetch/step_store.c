@@ -3,6 +3,11 @@
  * fetches stand in `full`; machine_turn() lets them on as captures come back. */
 #include "daemon/fetch/machine.h"
 
+enum fetch_state fetch_record(const struct fetch *f)
+{
+    return f->answer->stores ? FETCH_STORE : FETCH_REPORT;
+}
+
 bool fetch_may_store(const struct fetch *f)
 {
     return store_queued_bytes(f->machine->store) < STORE_QUEUE_BYTES;
@@ -31,6 +36,7 @@ static void put(struct fetch *f)
     }
     c->wall_ns = f->wall_ns;
     c->has_payload = true;
+    c->dense = a->codings.count || mime_is_dense(a->mime.type);
     struct sha1 sum = a->sha1;
     sha1_final(&sum, c->payload_sha1);
     c->done = capture_done;

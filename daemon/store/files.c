@@ -92,12 +92,13 @@ static void member_any(struct batch *b, struct libdeflate_compressor *z)
     buf_grew(&b->out, libdeflate_gzip_compress(z, buf_data(&b->record), n, to, bound));
 }
 
-/* The record made is whole: with gzip it becomes a member of its own. */
-static void batch_record_end(struct batch *b, bool gzip)
+/* The record made is whole: with gzip it becomes a member of its own. dense: its body is known to
+ * be compressed already. */
+static void batch_record_end(struct batch *b, bool gzip, bool dense)
 {
     if (!gzip)
         return;
-    if (is_dense(&b->record))
+    if (dense || is_dense(&b->record))
         member_any(b, b->gzip_stored);
     else if (buf_len(&b->record) <= DEFLATE_MAX_BYTES)
         member_small(b);
@@ -119,7 +120,7 @@ static void file_begin(struct batch *b, struct store_file *f, const struct store
     f->begun = true;
     warc_ids_next(&b->ids, &f->info);
     warc_add_info(batch_record(b, job->gzip), &info, &f->info, clock_wall_ns());
-    batch_record_end(b, job->gzip);
+    batch_record_end(b, job->gzip, false);
 }
 
 /* A short write does not say why: one byte more does. It counts no more than the rest. */
@@ -155,9 +156,9 @@ static bool file_write_out(struct batch *b, struct store_file *f)
 static void large_response(struct batch *b, struct store_file *f, bool gzip,
                            const struct warc_exchange *x, struct capture *c)
 {
-    enum large_coding coding = !gzip                    ? LARGE_PLAIN
-                               : is_dense(&c->response) ? LARGE_GZIP_STORED
-                                                        : LARGE_GZIP;
+    enum large_coding coding = !gzip                                ? LARGE_PLAIN
+                               : c->dense || is_dense(&c->response) ? LARGE_GZIP_STORED
+                                                                    : LARGE_GZIP;
     warc_add_response_head(&b->record, x, buf_data(&c->response), buf_len(&c->response));
     if (file_write_out(b, f)) {
         c->offset = f->written_end;
@@ -174,7 +175,7 @@ static void response_record(struct batch *b, struct store_file *f, bool gzip,
     size_t start = buf_len(&b->out);
     c->offset = f->made_end + start - c->made_at;
     warc_add_response(batch_record(b, gzip), x, buf_data(&c->response), buf_len(&c->response));
-    batch_record_end(b, gzip);
+    batch_record_end(b, gzip, c->dense);
     c->length = buf_len(&b->out) - start;
 }
 
@@ -196,7 +197,7 @@ static void capture_records(struct batch *b, struct store_file *f, bool gzip, st
     else
         response_record(b, f, gzip, &x, c);
     warc_add_request(batch_record(b, gzip), &x, buf_data(&c->request), buf_len(&c->request));
-    batch_record_end(b, gzip);
+    batch_record_end(b, gzip, false);
 }
 
 bool batch_is_large(const struct capture *c)

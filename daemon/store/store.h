@@ -46,6 +46,7 @@ struct capture {
                                  before it: readers take the first head for the answer's */
     uint8_t payload_sha1[20]; /* of the body, transfer coding removed; of what is stored */
     bool has_payload;         /* payload_sha1 is set */
+    bool dense;               /* the body is compressed already: its record is not again */
     const char *truncated;    /* NULL, "length", "time" or "disconnect" */
 
     uint32_t file;         /* out: 0 if no record was written */

@@ -41,7 +41,7 @@ START_TEST(an_empty_specification_has_the_defaults)
     ck_assert_uint_eq(s.pace.connections_per_ip, 4);
     ck_assert_str_eq(s.request.method, "GET");
     ck_assert_str_eq(s.request.user_agent, "");
-    ck_assert_str_eq(s.request.accept_encoding, "identity");
+    ck_assert_str_eq(s.request.accept_encoding, "gzip, deflate, br, zstd");
     ck_assert_uint_eq(s.timeouts.total_ms, 120000);
     ck_assert_uint_eq(s.timeouts.idle_ms, 20000);
     ck_assert_uint_eq(s.retry.attempts, 3);
@@ -287,7 +287,10 @@ static const struct unbuilt {
     {"{\"request\": {\"cookies\": true}}", "request.cookies"},
     {"{\"request\": {\"http\": \"2\"}}", "request.http"},
     {"{\"request\": {\"http\": 1}}", "request.http"},
-    {"{\"request\": {\"accept_encoding\": \"gzip\"}}", "request.accept_encoding"},
+    {"{\"request\": {\"accept_encoding\": \"gzip, sdch\"}}", "request.accept_encoding"},
+    {"{\"request\": {\"accept_encoding\": \"gzipp\"}}", "request.accept_encoding"},
+    {"{\"request\": {\"accept_encoding\": \"gzip;q=1, br ;q=0.5,*;q=0\"}}", NULL},
+    {"{\"request\": {\"accept_encoding\": \"\"}}", NULL},
     {"{\"request\": {\"proxy\": \"\", \"cookies\": false, \"http\": \"auto\", "
      "\"accept_encoding\": \"identity\"}}",
      NULL},
