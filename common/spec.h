@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/wordlist.h"
+
 #define SPEC_NAME_MAX 64
 
 enum spec_combine { SPEC_PRODUCT, SPEC_ZIP };
@@ -35,8 +37,10 @@ struct spec_words {
     char *name; /* owned */
     bool range;
     int64_t from, to, step;  /* range: from, from+step, ... not beyond to */
-    struct spec_texts words; /* list */
-    uint64_t count;          /* how many values */
+    bool apart;              /* list: not in the JSON, which has `count` and `bytes` of it */
+    struct wordlist list;    /* list; apart: empty till somebody fills it */
+    uint64_t count;          /* how many values; of an upload 0 till it is there */
+    uint64_t bytes;          /* apart: of its text */
 };
 
 /* keep.status: 200 is {200,200}, "2xx" is {200,299}. */
@@ -125,6 +129,13 @@ void spec_done(struct job_spec *s);
 /* The whole specification as JSON with presets resolved: spec_parse() of it gives the same. A
  * new reference. */
 json_t *spec_json(const struct job_spec *s);
+
+/* All lists kept apart have their words now: sets their counts, checks them against each other. 0, or
+ * -EINVAL with ret_error filled. */
+int spec_words_given(struct job_spec *s, struct spec_error *ret_error);
+
+/* Frees the words of lists kept apart. */
+void spec_words_forget(struct job_spec *s);
 
 /* A {placeholder} of the template. {} is the first of the words. */
 struct spec_placeholder {

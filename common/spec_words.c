@@ -107,7 +107,7 @@ int spec_words_check(const struct job_spec *s, struct spec_error *ret_error)
 static void words_free(struct spec_words *w)
 {
     free(w->name);
-    spec_texts_free(&w->words);
+    wordlist_done(&w->list);
 }
 
 void spec_words_done(const struct spec_row *row, struct job_spec *s)
@@ -144,6 +144,34 @@ static int read_range(const char *path, const json_t *v, struct spec_words *w, s
     return 0;
 }
 
+static int read_list(const struct spec_row *row, const char *path, const json_t *v,
+                     struct spec_words *w, struct spec_error *e)
+{
+    struct spec_texts texts;
+    if (spec_texts_read(row, path, v, &texts, e) < 0)
+        return -EINVAL;
+    for (size_t i = 0; i < texts.count; i++)
+        wordlist_add(&w->list, texts.v[i].p, texts.v[i].len);
+    w->count = wordlist_count(&w->list);
+    spec_texts_free(&texts);
+    return 0;
+}
+
+/* {"upload": true}: it will come; {"count": 2, "bytes": 9}: it is kept apart. */
+static bool read_apart(const json_t *v, struct spec_words *w)
+{
+    json_int_t count = 0, bytes = 0;
+    int upload = 0;
+    if (json_unpack((json_t *)v, "{s:b!}", "upload", &upload) &&
+        (json_unpack((json_t *)v, "{s:I, s:I!}", "count", &count, "bytes", &bytes) || count < 0 ||
+         bytes < 0))
+        return false;
+    w->apart = true;
+    w->count = (uint64_t)count;
+    w->bytes = (uint64_t)bytes;
+    return true;
+}
+
 static int read_one_words(const struct spec_row *row, const char *name, const json_t *v,
                           struct spec_words *w, struct spec_error *e)
 {
@@ -154,11 +182,40 @@ static int read_one_words(const struct spec_row *row, const char *name, const js
                            "not the name of a placeholder");
     w->name = xstrdup(name);
     if (json_is_object(v))
-        return read_range(path, v, w, e);
-    if (spec_texts_read(row, path, v, &w->words, e) < 0)
-        return -EINVAL;
-    w->count = w->words.count;
-    return 0;
+        return read_apart(v, w) ? 0 : read_range(path, v, w, e);
+    return read_list(row, path, v, w, e);
+}
+
+int spec_words_given(struct job_spec *s, struct spec_error *ret_error)
+{
+    for (size_t i = 0; i < s->words_count; i++)
+        if (s->words[i].apart) {
+            s->words[i].count = wordlist_count(&s->words[i].list);
+            s->words[i].bytes = buf_len(&s->words[i].list.text);
+        }
+    return check_counts(s, ret_error);
+}
+
+void spec_words_forget(struct job_spec *s)
+{
+    for (size_t i = 0; i < s->words_count; i++)
+        if (s->words[i].apart)
+            wordlist_done(&s->words[i].list);
+}
+
+static json_t *list_json(const struct spec_words *w)
+{
+    if (w->apart && !w->count)
+        return json_pack("{s:b}", "upload", 1);
+    if (w->apart)
+        return json_pack("{s:I, s:I}", "count", (json_int_t)w->count, "bytes",
+                         (json_int_t)w->bytes);
+    json_t *list = json_array();
+    for (size_t i = 0, len; i < w->count; i++) {
+        const char *word = wordlist_at(&w->list, i, &len);
+        json_array_append_new(list, json_stringn(word, len));
+    }
+    return list;
 }
 
 int spec_words_read(const struct spec_row *row, const json_t *v, struct job_spec *s,
@@ -185,7 +242,7 @@ json_t *spec_words_json(const struct spec_row *row, const struct job_spec *s)
                             w->range
                                 ? json_pack("{s:I, s:I, s:I}", "from", (json_int_t)w->from, "to",
                                             (json_int_t)w->to, "step", (json_int_t)w->step)
-                                : spec_texts_json(&w->words));
+                                : list_json(w));
     }
     return object;
 }

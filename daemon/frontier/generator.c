@@ -106,12 +106,19 @@ static uint64_t position(const struct generator *g, size_t list, uint64_t i)
     return i % g->spec->words[list].count;
 }
 
+static void add_word(const struct wordlist *w, size_t at, struct buf *out)
+{
+    size_t len;
+    const char *word = wordlist_at(w, at, &len);
+    buf_add(out, word, len);
+}
+
 static void add_value(const struct spec_words *w, uint64_t at, struct buf *out)
 {
     if (w->range)
         buf_addf(out, "%lld", (long long)((uint64_t)w->from + at * (uint64_t)w->step));
-    else
-        buf_add(out, w->words.v[at].p, w->words.v[at].len);
+    else if (at < wordlist_count(&w->list))
+        add_word(&w->list, (size_t)at, out);
 }
 
 void generator_url(const struct generator *g, uint64_t i, struct buf *out)

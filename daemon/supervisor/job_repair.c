@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/xalloc.h"
 #include "daemon/frontier/verify.h"
+#include "daemon/supervisor/job_words.h"
 #include "daemon/supervisor/supervisor.h"
 
 struct repair {
@@ -23,16 +24,18 @@ struct repair {
 static void repair_run(struct disk_op *op)
 {
     struct repair *r = list_of(op, struct repair, op);
-    r->err = verify_repair(r->job->dir, &r->cut_bytes);
+    r->err = job_words_read(r->job->dir, &r->job->spec);
+    if (!r->err)
+        r->err = verify_repair(r->job->dir, &r->cut_bytes);
 }
 
 static void give_up(struct job *j, int err)
 {
     if (err == -EUCLEAN || err == -EPROTONOSUPPORT)
-        snprintf(
-            j->why, sizeof j->why,
-            "cannot be repaired: the head of frontier.log, or its snapshot, is not whole or of "
-            "another version");
+        snprintf(j->why, sizeof j->why,
+                 "cannot be repaired: the head of frontier.log, its snapshot or a file of words is "
+                 "not whole or of "
+                 "another version");
     else
         job_why_disk(j, err, "repair");
     log_err("job not repaired job=%s: %s", j->spec.name, j->why);

@@ -167,6 +167,7 @@ static int64_t end_slice(struct job *j)
     if (!hosts_forget(&j->s->hosts, &j->source, FORGET_SLICE))
         return 0;
     j->ledger_closing = false;
+    spec_words_forget(&j->spec);
     const char *why;
     log_notice("job ended job=%s state=%s", j->spec.name, job_state(j, &why));
     job_save(j, NULL);

@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "common/xalloc.h"
 #include "daemon/supervisor/job_store.h"
+#include "daemon/supervisor/job_words.h"
 #include "daemon/supervisor/state.h"
 #include "daemon/supervisor/supervisor.h"
 
@@ -182,17 +183,35 @@ static struct job *damaged_job(struct supervisor *s, const char *dir, const char
     return j;
 }
 
-struct job *job_store_load(struct supervisor *s, const char *dir, const json_t *o)
+static bool is_over(const json_t *o)
 {
-    struct job_spec spec;
+    const char *state = json_string_value(json_object_get(o, "state"));
+    return state && (!strcmp(state, "cancelled") || !strcmp(state, "done"));
+}
+
+const char *job_store_read(const char *dir, const json_t *o, struct job_spec *ret_spec)
+{
     struct spec_error error;
     if (!o)
-        return damaged_job(s, dir, "job.json cannot be read");
+        return "job.json cannot be read";
     if (number(o, "version") != JOB_FILE_VERSION)
-        return damaged_job(s, dir, "job.json is of another version");
-    if (spec_parse(json_object_get(o, "spec"), &spec, &error) < 0)
-        return damaged_job(s, dir, "job.json holds no specification");
-    struct job *j = job_new(s, &spec, dir);
+        return "job.json is of another version";
+    if (spec_parse(json_object_get(o, "spec"), ret_spec, &error) < 0)
+        return "job.json holds no specification";
+    int err = is_over(o) ? 0 : job_words_read(dir, ret_spec);
+    if (!err)
+        return NULL;
+    spec_done(ret_spec);
+    return err == -EUCLEAN ? "a file of its words is not what job.json says"
+                           : "a file of its words cannot be read";
+}
+
+struct job *job_store_load(struct supervisor *s, const char *dir, const json_t *o,
+                           struct job_spec *take_spec, const char *wrong)
+{
+    if (wrong)
+        return damaged_job(s, dir, wrong);
+    struct job *j = job_new(s, take_spec, dir);
     const char *state = json_string_value(json_object_get(o, "state"));
     const char *hold = json_string_value(json_object_get(o, "hold"));
     j->created_wall_ns = (int64_t)number(o, "created_ns");
@@ -203,7 +222,7 @@ struct job *job_store_load(struct supervisor *s, const char *dir, const json_t *
     j->cancelled = state && !strcmp(state, "cancelled");
     if (hold && !strcmp(hold, "user"))
         job_pause(j, HOLD_USER);
-    if (j->cancelled || (state && !strcmp(state, "done"))) {
+    if (is_over(o)) {
         read_counts(j, json_object_get(o, "counts"));
         job_enter(j, JOB_CLOSED);
     }

@@ -5,7 +5,8 @@
  *
  * job.json is written last: a directory without it was never answered for and is removed at the
  * next start. A specification whose word lists do not fit a line comes as a draft: {"upload":true}
- * in the place of a list, the words by job.words, the job itself with the first job.add. */
+ * in the place of a list, the words by job.words, the job itself with the first job.add; the words
+ * become files (job_words.h). */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include "common/log.h"
 #include "common/xalloc.h"
 #include "daemon/supervisor/job_slices.h"
+#include "daemon/supervisor/job_words.h"
 #include "daemon/supervisor/ops.h"
 #include "daemon/supervisor/state.h"
 #include "daemon/supervisor/supervisor.h"
@@ -84,7 +86,13 @@ static void on_opened(struct job_wait *w, int err)
 static void make_dir(struct disk_op *op)
 {
     struct submission *m = list_of(op, struct submission, op);
-    m->err = mkdir(m->job->dir, 0750) < 0 ? -errno : 0;
+    const struct job *j = m->job;
+    m->err = mkdir(j->dir, 0750) < 0 ? -errno : 0;
+    if (m->err)
+        return;
+    m->err = job_words_write(j->dir, &j->spec);
+    if (m->err)
+        state_remove(j->dir);
 }
 
 static void made_dir(struct disk_op *op)
@@ -130,15 +138,14 @@ void submission_forget_request(struct submission *m)
 struct draft {
     struct list link;            /* in supervisor->drafts */
     const struct client *client; /* whose it is; compared only */
-    char name[SPEC_NAME_MAX + 1];
-    json_t *spec;                /* owned; words are added to it */
+    struct job_spec spec;        /* owned; words are added to it */
     bool paused;                 /* the job begins held */
 };
 
 static void draft_free(struct draft *d)
 {
     list_del(&d->link);
-    json_decref(d->spec);
+    spec_done(&d->spec);
     free(d);
 }
 
@@ -147,7 +154,7 @@ static struct draft *draft_find(const struct supervisor *s, const char *name)
     list_each(it, &s->drafts)
     {
         struct draft *d = list_of(it, struct draft, link);
-        if (!strcmp(d->name, name))
+        if (!strcmp(d->spec.name, name))
             return d;
     }
     return NULL;
@@ -169,27 +176,56 @@ void drafts_done(struct supervisor *s)
         draft_free(list_of(s->drafts.next, struct draft, link));
 }
 
-static bool is_upload(const json_t *list)
-{
-    return json_is_true(json_object_get(list, "upload")) && json_object_size(list) == 1;
-}
-
-/* Replaces {"upload":true} by [] and counts them. */
-static size_t take_uploads(json_t *spec)
+/* How many lists are to be uploaded. */
+static size_t uploads_count(const struct job_spec *spec)
 {
     size_t count = 0;
-    const char *name;
-    json_t *list;
-    void *next;
-    json_t *words = json_object_get(spec, "words");
-    json_object_foreach_safe(words, next, name, list)
-    {
-        if (is_upload(list)) {
-            json_object_set_new(words, name, json_array());
-            count++;
-        }
-    }
+    for (size_t i = 0; i < spec->words_count; i++)
+        count += spec->words[i].apart;
     return count;
+}
+
+static size_t drafts_bytes(const struct supervisor *s)
+{
+    size_t bytes = 0;
+    list_each(it, &s->drafts)
+    {
+        const struct draft *d = list_of(it, struct draft, link);
+        for (size_t i = 0; i < d->spec.words_count; i++)
+            bytes += buf_len(&d->spec.words[i].list.text);
+    }
+    return bytes;
+}
+
+static struct spec_words *draft_list(struct draft *d, const char *name)
+{
+    for (size_t i = 0; i < d->spec.words_count; i++)
+        if (d->spec.words[i].apart && !strcmp(d->spec.words[i].name, name))
+            return &d->spec.words[i];
+    return NULL;
+}
+
+/* All are looked at before the first is taken. False: refused. */
+static bool words_good(struct request *r, const json_t *words)
+{
+    size_t bytes = drafts_bytes(r->s);
+    for (size_t i = 0; i < json_array_size(words); i++) {
+        const json_t *word = json_array_get(words, i);
+        char field[40];
+        bytes += json_string_length(word) + 1;
+        if (json_is_string(word))
+            continue;
+        snprintf(field, sizeof field, "args.words[%zu]", i);
+        request_error(r, ERROR_BAD_ARGUMENT, field, NULL, "words holds strings");
+        return false;
+    }
+    if (bytes <= WORDLIST_MAX_BYTES)
+        return true;
+    request_error(r, ERROR_LIMIT, "args.words",
+                  "split the list and submit a job for each part, or give whole URLs with -i",
+                  "words of jobs that are being submitted may have %u MiB in all",
+                  WORDLIST_MAX_BYTES >> 20);
+    return false;
 }
 
 void op_words(struct request *r)
@@ -200,22 +236,19 @@ void op_words(struct request *r)
                       request_text(r, "job"));
         return;
     }
-    json_t *list = json_object_get(json_object_get(d->spec, "words"), request_text(r, "name"));
-    if (!json_is_array(list)) {
+    struct spec_words *list = draft_list(d, request_text(r, "name"));
+    if (!list) {
         request_error(r, ERROR_BAD_ARGUMENT, "args.name", NULL, "%.80s is no list of the template",
                       request_text(r, "name"));
         return;
     }
     const json_t *words = json_object_get(r->args, "words");
+    if (!words_good(r, words))
+        return;
     for (size_t i = 0; i < json_array_size(words); i++) {
-        char field[40];
-        snprintf(field, sizeof field, "args.words[%zu]", i);
-        if (!json_is_string(json_array_get(words, i))) {
-            request_error(r, ERROR_BAD_ARGUMENT, field, NULL, "words holds strings");
-            return;
-        }
+        const json_t *word = json_array_get(words, i);
+        wordlist_add(&list->list, json_string_value(word), json_string_length(word));
     }
-    json_array_extend(list, (json_t *)words);
     request_ok(r, NULL);
 }
 
@@ -256,25 +289,39 @@ static bool may_submit(struct request *r, struct job_spec *spec)
     return true;
 }
 
-static void submit_draft(struct request *r, json_t *spec_json, struct job_spec *spec)
+static void submit_draft(struct request *r, struct job_spec *take_spec)
 {
     size_t count = list_count(&r->s->drafts);
     if (!request_flag(r, "more") || count >= DRAFTS_MAX) {
         request_error(r, count >= DRAFTS_MAX ? ERROR_BUSY : ERROR_BAD_ARGUMENT, "args.more", NULL,
                       count >= DRAFTS_MAX ? "too many jobs wait for their words"
                                           : "words to be uploaded need more: true");
-        spec_done(spec);
+        spec_done(take_spec);
         return;
     }
     struct draft *d = xcalloc(1, sizeof *d);
     d->client = r->client;
     d->paused = request_flag(r, "paused");
-    d->spec = json_incref(spec_json);
-    snprintf(d->name, sizeof d->name, "%s", spec->name);
-    json_object_set_new(d->spec, "name", json_string(d->name));
+    d->spec = *take_spec;
     list_add_tail(&r->s->drafts, &d->link);
-    request_ok(r, json_pack("{ss ss}", "name", d->name, "state", "new"));
-    spec_done(spec);
+    request_ok(r, json_pack("{ss ss}", "name", d->spec.name, "state", "new"));
+}
+
+/* {"count": ...} is how job.json says that it has the words; here nobody has them. */
+static bool words_to_come(struct request *r, struct job_spec *spec)
+{
+    for (size_t i = 0; i < spec->words_count; i++) {
+        if (!spec->words[i].count || !spec->words[i].apart)
+            continue;
+        char field[120];
+        snprintf(field, sizeof field, "args.spec.words.%s", spec->words[i].name);
+        request_error(r, ERROR_BAD_ARGUMENT, field,
+                      "a list, {\"from\": 1, \"to\": 100}, or {\"upload\": true} and job.words",
+                      "the words themselves are missing");
+        spec_done(spec);
+        return false;
+    }
+    return true;
 }
 
 /* False: refused, and the specification is freed. */
@@ -293,20 +340,18 @@ void op_submit(struct request *r)
 {
     struct job_spec spec;
     struct spec_error error;
-    json_t *spec_in = json_object_get(r->args, "spec");
-    size_t uploads = take_uploads(spec_in);
-    if (spec_parse(spec_in, &spec, &error) < 0) {
+    if (spec_parse(json_object_get(r->args, "spec"), &spec, &error) < 0) {
         refuse_spec(r, &error);
         return;
     }
-    if (!has_source(r, &spec) || !may_submit(r, &spec))
+    if (!words_to_come(r, &spec) || !has_source(r, &spec) || !may_submit(r, &spec))
         return;
     default_name(r->s, &spec);
     if (request_flag(r, "dry_run")) {
         request_ok(r, json_pack("{ss so}", "name", spec.name, "spec", spec_json(&spec)));
         spec_done(&spec);
-    } else if (uploads) {
-        submit_draft(r, spec_in, &spec);
+    } else if (uploads_count(&spec)) {
+        submit_draft(r, &spec);
     } else {
         make_job(r->s, &spec, request_flag(r, "more"), request_flag(r, "paused"), r->client, r);
     }
@@ -328,22 +373,19 @@ static void on_opened_for_add(struct job_wait *w, int err)
 /* The draft becomes a job; the request goes on when it is open. False: refused. */
 static bool promote(struct request *r, struct draft *d)
 {
-    struct job_spec spec;
     struct spec_error error;
     if (d->client != r->client) {
         request_error(r, ERROR_WRONG_STATE, "args.job", NULL, "%s still waits for its words",
-                      d->name);
+                      d->spec.name);
         return false;
     }
-    int e = spec_parse(d->spec, &spec, &error);
-    bool paused = d->paused;
-    draft_free(d);
-    if (e < 0) {
+    bool good = !spec_words_given(&d->spec, &error);
+    if (good)
+        r->job = make_job(r->s, &d->spec, true, d->paused, r->client, NULL);
+    else
         refuse_spec(r, &error);
-        return false;
-    }
-    r->job = make_job(r->s, &spec, true, paused, r->client, NULL);
-    return true;
+    draft_free(d);
+    return good;
 }
 
 static bool may_add(struct request *r)

@@ -102,8 +102,10 @@ char *state_job_dir(const struct supervisor *s, const char *name)
 /* ---- the jobs ---- */
 
 struct found {
-    char *dir;    /* owned */
-    json_t *text; /* owned; NULL: could not be read, said in the log */
+    char *dir;            /* owned */
+    json_t *text;         /* owned; NULL: could not be read, said in the log */
+    struct job_spec spec; /* owned */
+    const char *wrong;    /* with it; NULL nothing */
 };
 
 struct loading {
@@ -191,8 +193,10 @@ static void load_run(struct disk_op *op)
             continue;
         }
         l->found = xrealloc(l->found, (l->count + 1) * sizeof *l->found);
-        l->found[l->count].text = read_job(buf_str(&dir));
-        l->found[l->count++].dir = buf_take(&dir, NULL);
+        struct found *f = &l->found[l->count++];
+        *f = (struct found){.text = read_job(buf_str(&dir))};
+        f->wrong = job_store_read(buf_str(&dir), f->text, &f->spec);
+        f->dir = buf_take(&dir, NULL);
     }
     if (d)
         closedir(d);
@@ -214,12 +218,15 @@ static void load_done(struct disk_op *op)
     if (l->count)
         qsort(l->found, l->count, sizeof *l->found, by_age);
     for (size_t i = 0; i < l->count; i++) {
+        struct found *f = &l->found[i];
         struct job *j =
-            l->s->draining ? NULL : job_store_load(l->s, l->found[i].dir, l->found[i].text);
+            l->s->draining ? NULL : job_store_load(l->s, f->dir, f->text, &f->spec, f->wrong);
         if (j && j->phase == JOB_OPENING)
             job_open(j, false);
-        json_decref(l->found[i].text);
-        free(l->found[i].dir);
+        if (!f->wrong)
+            spec_done(&f->spec);
+        json_decref(f->text);
+        free(f->dir);
     }
     l->then(l->s);
     free(l->found);

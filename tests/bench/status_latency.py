@@ -4,7 +4,7 @@
 
 usage: status_latency.py [--urls N] [--hosts N] [--build DIR] [--slow-disk SECONDS]
 
-One client asks `status` every 5 ms, one after the other, through: idle; `crawlctl submit -i` of N URLs; the same
+One client asks `status` every 5 ms, one after the other, through: idle; a template with N words; `crawlctl submit -i` of N URLs; the same
 with every fdatasync delayed (strace, if it is there); a killed worker that held what it can hold; a cancel of all;
 recovery (the daemon is killed and started again; counted from its first answer). Prints one line for each and exits 1
 if a p99 is above 100 ms.
@@ -74,6 +74,18 @@ def write_list(stage, name, url_count, host_count):
 
 def submit(daemon, name, path):
     daemon.ctl('submit', '--name', name, '-i', path, '--pace', 'own', '--in-flight', '1')
+
+
+def submit_words(daemon, path):
+    daemon.ctl('submit', '--name', 'words', '--pace', 'own', '--in-flight', '1', '--paused', '--template', 'http://{}.bench.test:9/', '--words', path)
+
+
+def look_at_words(daemon):
+    with daemon.client() as client:
+        for op in ('job.show', 'job.resume', 'job.pause', 'job.show'):
+            client.call(op, job='words')
+            time.sleep(0.5)
+        client.call('job.cancel', job='words')
 
 
 def counts(daemon):
@@ -152,6 +164,9 @@ def run(stage, report, options):
     daemon = stage.crawld(settings={'workers': '2', 'dns_servers': '127.0.0.1:9'})
     lists = [write_list(stage, name, options.urls, options.hosts) for name in ('first', 'second')]
     report.during('idle', daemon, lambda: time.sleep(2))
+    words = stage.write('words', '\n'.join(f'word-{n}' for n in range(options.urls)))
+    report.during(f'submit of {options.urls} words', daemon, lambda: submit_words(daemon, words))
+    report.during('show, resume and pause of it', daemon, lambda: look_at_words(daemon))
     report.during(f'submit -i of {options.urls}', daemon, lambda: submit(daemon, 'first', lists[0]))
     if options.slow_disk and shutil.which('strace'):
         small = write_list(stage, 'third', options.urls // 10, options.hosts)

@@ -218,3 +218,54 @@ def test_long_lines_of_a_file_each_have_a_row(stage):
     daemon.ctl('submit', '--name', 'long', *OWN, '-i', stage.write('long.txt', '\n'.join(lines)), '--wait')
     rows = daemon.rows('long')
     assert sorted(row['detail'].split(':')[0] for row in rows) == ['line 1', 'line 2', 'line 3'], rows
+
+
+def test_long_lists_of_words_lie_in_files_of_their_own(stage):
+    origin, daemon = stage.origin(), stage.crawld(settings={'commit_interval': '20ms'})
+    words = [f'word-{n:05}' for n in range(6000)]
+    daemon.ctl('submit', '--name', 'big', '--paused', *OWN, '--template', origin.url('/{a}?{b}'), '--words', 'a=' + stage.write('a', '\n'.join(words)), '--range', 'b=1:2')
+    with open(os.path.join(daemon.job_dir('big'), 'words.a'), encoding='ascii') as file:
+        assert file.read().split('\0') == words + ['']
+    assert os.path.getsize(os.path.join(daemon.job_dir('big'), 'job.json')) < 10000
+    shown = daemon.show('big')['spec']['words']
+    assert shown == {'a': {'count': 6000, 'bytes': 66000}, 'b': {'from': 1, 'to': 2, 'step': 1}}, shown
+    daemon.kill()
+    path = os.path.join(daemon.job_dir('big'), 'words.a')
+    with open(path, 'r+b') as file:
+        file.write(b'\0')
+    daemon.start()
+    assert daemon.show('big')['state'] == 'damaged' and 'words' in daemon.show('big')['why'], daemon.show('big')
+    daemon.kill()
+    with open(path, 'r+b') as file:
+        file.write(b'w')
+    daemon.start()
+    daemon.call('job.resume', job='big')
+    daemon.wait_done('big')
+    assert sorted(row['url'] for row in daemon.rows('big')) == sorted(origin.url(f'/{word}?{n}') for word in words for n in (1, 2))
+    path = os.path.join(daemon.job_dir('big'), 'results.jsonl')
+    os.truncate(path, os.path.getsize(path) // 2)
+    daemon.ctl('verify', 'big', '--repair')
+    daemon.wait_done('big')
+    assert sorted(row['url'] for row in daemon.rows('big')) == sorted(origin.url(f'/{word}?{n}') for word in words for n in (1, 2))
+
+
+def test_lists_of_words_have_their_limits(stage):
+    daemon = stage.crawld()
+    spec = {'name': 'w', 'template': 'http://{a}.test/{b}', 'pace': {'preset': 'own'}, 'combine': 'zip'}
+    try:
+        daemon.call('job.submit', spec={**spec, 'words': {'a': {'count': 3, 'bytes': 9}, 'b': ['x', 'y', 'z']}})
+        assert False, 'words that nobody has are taken'
+    except harness.Refused as refused:
+        assert refused.code == 'bad_argument' and refused.error['field'] == 'args.spec.words.a', refused.error
+    daemon.call('job.submit', spec={**spec, 'words': {'a': {'upload': True}, 'b': ['1', '2', '3']}}, more=True)
+    daemon.call('job.words', job='w', name='a', words=['x', 'y'])
+    try:
+        daemon.call('job.add', job='w', urls=[], last=True)
+        assert False, 'lists of different lengths go in step'
+    except harness.Refused as refused:
+        assert 'zip' in refused.error['hint'], refused.error
+    daemon.call('job.submit', spec={**spec, 'words': {'a': {'upload': True}, 'b': ['1', '2', '3']}}, more=True)
+    line = ['x' * 60000]
+    answers = daemon.control.call_many('job.words', ({'job': 'w', 'name': 'a', 'words': line} for _ in range(2300)))
+    assert answers[0]['ok'] and answers[-1]['error']['code'] == 'limit' and answers[-1]['error']['hint'], answers[-1]
+    assert sum(answer['ok'] for answer in answers) == (128 << 20) // 60001
