@@ -34,6 +34,7 @@ static uint16_t hole(unsigned byte)
     return (uint16_t)(byte < 0xa0 ? byte : UNKNOWN_CODE);
 }
 
+/* A letter that a mark may follow is held back till the converter is flushed. */
 static void make_table(uint16_t high[128], iconv_t from)
 {
     for (unsigned byte = 0x80; byte < 0x100; byte++) {
@@ -41,7 +42,8 @@ static void make_table(uint16_t high[128], iconv_t from)
         uint8_t out[4] = {0};
         char *p = &in, *to = (char *)out;
         size_t n = 1, room = sizeof out;
-        bool known = iconv(from, &p, &n, &to, &room) == 0 && room == 2;
+        bool known = iconv(from, &p, &n, &to, &room) == 0 &&
+                     iconv(from, NULL, NULL, &to, &room) == 0 && room == 2;
         high[byte - 0x80] = known ? (uint16_t)(out[0] << 8 | out[1]) : hole(byte);
         iconv(from, NULL, NULL, NULL, NULL);
     }

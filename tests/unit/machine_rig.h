@@ -33,6 +33,16 @@ static const struct {
      "HTTP/1.1 200 OK\r\nContent-Type: Text/HTML; charset=\"UTF-8\"\r\nContent-Length: "
      "5\r\n\r\nhello",
      false},
+    {"/gbk",
+     "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=GB2312\r\nTransfer-Encoding: chunked\r\n"
+     "\r\n3\r\n\xb2\xbb\xb4\r\n3\r\n\xe6\xd4\xda\r\n0\r\n\r\n",
+     false},
+    {"/broken",
+     "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello", false},
+    {"/twice",
+     "HTTP/1.1 200 OK\r\nContent-Encoding: deflate\r\nContent-Encoding: deflate\r\n"
+     "Content-Length: 9\r\n\r\n\xfb\xf6\x9f\x81\x79\x27\x03\x83\x01",
+     false},
     {"/once", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", true},
     {"/close", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello", true},
     {"/cut", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello", true},

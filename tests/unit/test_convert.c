@@ -41,6 +41,8 @@ static const struct text texts[] = {
     TEXT(WINDOWS_874, "\xe4\xc1\xe8", "ไม่"),
     TEXT(ISO_8859_2, "\xb1\xb3", "ął"),
     TEXT(ISO_8859_8_I, "\xf9\xa1", "ש" FFFD),
+    TEXT(WINDOWS_1255, "\xf9\xec\xe5\xed", "שלום"),
+    TEXT(WINDOWS_1258, "Vi\xea\xf2t", "Viê\xcc\xa3t"),
     TEXT(MACINTOSH, "\x8e", "é"),
     TEXT(X_USER_DEFINED, "a\x80\xff", "a\xef\x9e\x80\xef\x9f\xbf"),
     TEXT(REPLACEMENT, "~{<:Ky2;~}", FFFD),
