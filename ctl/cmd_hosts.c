@@ -136,3 +136,43 @@ int cmd_host(struct ctl *ctl, int argc, char **argv)
     json_decref(result);
     return r;
 }
+
+static const struct column why_lines[] = {
+    {"url", "url", COLUMN_TEXT},
+    {"host", "host", COLUMN_TEXT},
+    {"job", "job", COLUMN_TEXT},
+    {"state", "state", COLUMN_TEXT},
+    {"rule", "rule", COLUMN_TEXT},
+    {"why", "why", COLUMN_TEXT},
+    {"since", "since", COLUMN_TEXT},
+    {"until", "until", COLUMN_TEXT},
+    {"ahead of it", "ahead", COLUMN_COUNT},
+    {"blocked by", "block.by", COLUMN_TEXT},
+    {"because of", "block.why", COLUMN_TEXT},
+    {"status", "row.status", COLUMN_NUMBER},
+    {"detail", "row.detail", COLUMN_TEXT},
+    {"attempts", "row.attempts", COLUMN_NUMBER},
+    {0},
+};
+
+/* What has a scheme is a URL. Reading a job's files takes as long as it takes. */
+int cmd_why(struct ctl *ctl, int argc, char **argv)
+{
+    const char *job = NULL;
+    const struct flag own[] = {{"job", 0, false, flag_text, &job}, {0}};
+    json_t *result = NULL;
+    int r = ctl_args(ctl, own, 1, 1, &argc, argv);
+    if (!r)
+        r = ctl_connect(ctl);
+    if (r)
+        return r;
+    if (ctl->reply_timeout_ns == CTL_REPLY_TIMEOUT_NS)
+        client_set_timeout(ctl->client, 0);
+    bool is_url = strchr(argv[0], '/') || (strchr(argv[0], ':') && argv[0][0] != '[');
+    r = ctl_call(ctl, "url.why",
+                 json_pack("{s:s,s:s*}", is_url ? "url" : "host", argv[0], "job", job), &result);
+    if (!r && !print_object(ctl, result))
+        print_lines(result, why_lines);
+    json_decref(result);
+    return r;
+}

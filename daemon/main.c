@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* crawld: command line, configuration, then the supervisor; `--worker N` and
- * `--verify DIR...` are how it starts its helpers. */
+/* crawld: command line, configuration, then the supervisor; `--worker N`,
+ * `--verify DIR...` and `--find URL ...` are how it starts its helpers. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "daemon/find/find.h"
 #include "daemon/supervisor/args.h"
 #include "daemon/supervisor/config.h"
 #include "daemon/supervisor/supervisor.h"
@@ -79,6 +80,8 @@ int main(int argc, char **argv)
         return worker_main(atoi(argv[2]));
     if (argc >= 2 && !strcmp(argv[1], "--verify"))
         return verify_main(argc - 2, argv + 2);
+    if (argc >= 3 && !strcmp(argv[1], "--find"))
+        return find_main(argc - 2, argv + 2);
     if (args_parse(argc, argv, &a, &error) < 0) {
         buf_adds(&error, "\ncrawld --help lists the options");
         fputs("crawld: ", stderr);

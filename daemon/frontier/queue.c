@@ -94,6 +94,18 @@ uint64_t queue_first(const struct queue *q)
     return q->last == &only ? q->one : q->first->entry[q->first->head];
 }
 
+int64_t queue_find(const struct queue *q, uint64_t bits, uint64_t mask, uint64_t most)
+{
+    uint64_t n = 0;
+    if (!q->last || q->last == &only)
+        return q->last && most && (q->one & mask) == bits ? 0 : -1;
+    for (const struct queue_chunk *c = q->first; c && n < most; c = c->next)
+        for (uint16_t i = c->head; i < c->len && n < most; i++, n++)
+            if ((c->entry[i] & mask) == bits)
+                return (int64_t)n;
+    return -1;
+}
+
 uint64_t queue_count(const struct queue *q)
 {
     if (!q->last || q->last == &only)

@@ -33,6 +33,10 @@ void queue_push_front(struct queue *q, uint64_t entry);
 uint64_t queue_pop(struct queue *q);
 uint64_t queue_first(const struct queue *q);
 
+/* How many entries stand before the first whose bits of `mask` are these; -1: none of the first
+ * `most`. */
+int64_t queue_find(const struct queue *q, uint64_t bits, uint64_t mask, uint64_t most);
+
 /* Entries in it; walks over its chunks. */
 uint64_t queue_count(const struct queue *q);
 

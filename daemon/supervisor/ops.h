@@ -19,6 +19,11 @@ void submission_forget_request(struct submission *m);
 void paging_forget_request(struct paging *p);
 void verify_forget_request(struct verify *v);
 
+/* Runs `crawld` with these words, NULL at the end, as a process of its own; then() gets what it printed
+ * as JSON, borrowed, unless the request went away or was refused meanwhile. */
+void helper_run(struct request *r, char *const *argv,
+                void (*then)(struct request *r, json_t *result));
+
 /* Ends the processes that verify. */
 void verifies_done(struct supervisor *s);
 

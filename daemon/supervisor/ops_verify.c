@@ -31,6 +31,7 @@ struct verify {
     ev_io out;
     ev_child child;
     struct buf text;
+    void (*then)(struct request *r, json_t *result);
 };
 
 static void verify_free(struct verify *v)
@@ -87,19 +88,17 @@ static void on_end(EV_P_ ev_child *c, int revents)
     json_t *result = c->rstatus ? NULL : json_loadb(buf_data(&v->text), buf_len(&v->text), 0, NULL);
     if (r)
         r->verify = NULL;
-    if (r && result) {
-        json_object_update(result, r->result);
-        request_ok(r, json_incref(result));
-    } else if (r) {
-        request_error(r, ERROR_INTERNAL, NULL, NULL, "verify ended without a result, status %d",
-                      c->rstatus);
-    }
+    if (r && result)
+        v->then(r, result);
+    else if (r)
+        request_error(r, ERROR_INTERNAL, NULL, NULL,
+                      "the process that looks ended without a result, status %d", c->rstatus);
     json_decref(result);
     verify_free(v);
 }
 
-/* The directories of the jobs there are and hosts.log, or of one job, behind the words of the command; NULL at the
- * end. Only what is in them is borrowed. */
+/* The directories of the jobs there are and hosts.log, or of one job, behind the words of the
+ * command; NULL at the end. Only what is in them is borrowed. */
 static char **command(const struct supervisor *s, const struct job *only)
 {
     char **argv = xcalloc(list_count(&s->jobs) + 4, sizeof *argv);
@@ -141,29 +140,42 @@ static int start(struct verify *v, char *const *argv)
     return 0;
 }
 
-static void verify(struct request *r)
+void helper_run(struct request *r, char *const *argv,
+                void (*then)(struct request *r, json_t *result))
 {
     struct supervisor *s = r->s;
     size_t count = list_count(&s->verifies);
     if (count >= AT_ONCE_MAX) {
         request_error(r, ERROR_BUSY, NULL, "try again when they have ended",
-                      "%zu verifications are running", count);
+                      "%zu processes are looking at files", count);
         return;
     }
     struct verify *v = xcalloc(1, sizeof *v);
     v->s = s;
     v->request = r;
-    char **argv = command(s, r->job);
+    v->then = then;
     int e = start(v, argv);
-    free(argv);
     if (e < 0) {
         free(v);
-        request_error(r, ERROR_INTERNAL, NULL, NULL, "cannot start the verification: %s",
+        request_error(r, ERROR_INTERNAL, NULL, NULL, "cannot start the process that looks: %s",
                       strerror(-e));
         return;
     }
     r->verify = v;
     list_add_tail(&s->verifies, &v->link);
+}
+
+static void on_verified(struct request *r, json_t *result)
+{
+    json_object_update(result, r->result);
+    request_ok(r, json_incref(result));
+}
+
+static void verify(struct request *r)
+{
+    char **argv = command(r->s, r->job);
+    helper_run(r, argv, on_verified);
+    free(argv);
 }
 
 /* ---- repair ---- */
