@@ -6,8 +6,8 @@
  *      socket ──recv──▶ t->in ──▶ library        (while one call lasts)
  *                         └─▶ c->rest ─▶ library (the next)
  *
- * `dry` says that the socket had no more: without it WANT_READ only means that something was dealt
- * with which is no data (a session ticket of TLS 1.3), and the library is asked again.
+ * As long as there is more in there, WANT_READ only means that something was dealt with which is no
+ * data (a session ticket of TLS 1.3), and the library is asked again.
  *
  * Randomness comes from getrandom(2) and files are read by tls_new() alone, so that a sandbox may
  * forbid open(2) afterwards. */
@@ -36,7 +36,7 @@
 #include "daemon/net/sessions.h"
 
 #define IN_BYTES   (18u << 10) /* a record and the next one's head */
-#define ROUNDS_MAX 64          /* of one read, that gave no data */
+#define ROUNDS_MAX 64          /* of one call, that led to nothing */
 #define SAN_IP     (MBEDTLS_ASN1_CONTEXT_SPECIFIC | 7)
 
 /* ---- 2.28 and 3.6 ---- */
@@ -294,6 +294,12 @@ static int bio_recv(void *ctx, unsigned char *p, size_t n)
     t->in_off += n;
     t->in_len -= n;
     return (int)n;
+}
+
+/* Nothing is left to be asked for: WANT_READ means what it says. */
+static bool drained(const struct tls_conn *c)
+{
+    return c->dry && !c->tls->in_len && !buf_len(&c->rest);
 }
 
 /* Around every call that may read. */
@@ -628,21 +634,23 @@ static enum tls_verdict done(struct tls_conn *c)
 
 static enum tls_verdict step(struct tls_conn *c, int64_t until_ns)
 {
-    for (;;) {
+    for (int rounds = 0; rounds < ROUNDS_MAX;) {
         int state = c->ssl.MBEDTLS_PRIVATE(state);
         if (state == MBEDTLS_SSL_HANDSHAKE_OVER)
             return done(c);
         if (clock_mono_ns() >= until_ns)
             return TLS_TIME;
         int r = mbedtls_ssl_handshake_step(&c->ssl);
-        if (r == MBEDTLS_ERR_SSL_WANT_READ)
+        if (r == MBEDTLS_ERR_SSL_WANT_READ && drained(c))
             return TLS_WANT_READ;
         if (r == MBEDTLS_ERR_SSL_WANT_WRITE)
             return TLS_WANT_WRITE;
-        if (r)
+        if (r && r != MBEDTLS_ERR_SSL_WANT_READ)
             return failed(c, r);
+        rounds += r != 0;
         c->full |= state == MBEDTLS_SSL_SERVER_CERTIFICATE;
     }
+    return TLS_TIME;
 }
 
 enum tls_verdict tls_shake(struct tls_conn *c, int64_t until_ns)
@@ -679,7 +687,7 @@ ssize_t tls_read(struct tls_conn *c, void *p, size_t n)
         } else if (is_ticket(r)) {
             take_session(c);
             rounds++;
-        } else if (r == MBEDTLS_ERR_SSL_WANT_READ && !c->dry) {
+        } else if (r == MBEDTLS_ERR_SSL_WANT_READ && !drained(c)) {
             rounds++;
         } else {
             if (r != MBEDTLS_ERR_SSL_WANT_READ && r != MBEDTLS_ERR_SSL_WANT_WRITE)
