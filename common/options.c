@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -404,28 +405,6 @@ void option_add_value(const struct option_row *row, const struct options *o, str
     } else {
         add_quoted(*(char **)field(row, o), b);
     }
-}
-
-json_t *option_json(const struct option_row *row, const struct options *o)
-{
-    if (!row->built)
-        return is_number(row) ? json_integer(atoll(row->def)) : json_string(row->def);
-    if (is_number(row))
-        return json_integer(*(int64_t *)field(row, o));
-    if (is_word(row)) {
-        struct buf word = {0};
-        add_word(row, o, &word);
-        json_t *v = json_string(buf_str(&word));
-        buf_done(&word);
-        return v;
-    }
-    if (!option_row_is_list(row))
-        return json_string(*(char **)field(row, o));
-    const struct option_list *list = field(row, o);
-    json_t *v = json_array();
-    for (size_t i = 0; i < list->count; i++)
-        json_array_append_new(v, json_string(list->v[i]));
-    return v;
 }
 
 void options_user_agent(const struct options *o, struct buf *b)

@@ -5,7 +5,6 @@
 #ifndef COMMON_OPTIONS_H
 #define COMMON_OPTIONS_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -79,9 +78,6 @@ int option_set_text(const char *name, const char *text, struct options *o, struc
 
 /* The value as the configuration file spells it: 1s, "text", {"a", "b"}. */
 void option_add_value(const struct option_row *row, const struct options *o, struct buf *b);
-
-/* The value as JSON, a new reference; numbers in the row's unit. */
-json_t *option_json(const struct option_row *row, const struct options *o);
 
 /* The User-Agent of requests. */
 void options_user_agent(const struct options *o, struct buf *b);

@@ -4,11 +4,10 @@
 enum { COUNTER = STAT_COUNTER, GAUGE = STAT_GAUGE, MOST = STAT_MOST };
 
 static const struct {
-    const char *name, *unit, *help;
+    const char *name;
     enum stat_kind kind;
 } stats[STAT_COUNT] = {
-#define STAT(symbol, name_, kind_, unit_, help_)                                                   \
-    {.name = name_, .unit = unit_, .help = help_, .kind = (enum stat_kind)kind_},
+#define STAT(symbol, name_, kind_, unit, help) {.name = name_, .kind = (enum stat_kind)kind_},
 #include "common/stats.def"
 #undef STAT
 };
@@ -21,9 +20,4 @@ const char *stat_name(enum stat_id id)
 enum stat_kind stat_kind(enum stat_id id)
 {
     return stats[id].kind;
-}
-
-const char *stat_help(enum stat_id id)
-{
-    return stats[id].help;
 }

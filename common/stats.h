@@ -28,9 +28,8 @@ struct stats_block {
     uint64_t guilty; /* set by the fatal-signal handler: a lease, or STATS_NOBODY; else 0 */
 };
 
-/* Name, kind and help of a counter; `id` must be in range. */
+/* Name and kind of a counter; `id` must be in range. */
 const char *stat_name(enum stat_id id);
 enum stat_kind stat_kind(enum stat_id id);
-const char *stat_help(enum stat_id id);
 
 #endif

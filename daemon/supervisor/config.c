@@ -204,22 +204,3 @@ void config_dump(const struct options *o, bool commented, struct buf *b)
         buf_addc(b, '\n');
     }
 }
-
-bool config_restart_keys(const struct options *was, const struct options *is, struct buf *b)
-{
-    bool any = false;
-    for (size_t i = 0; i < option_rows_count; i++) {
-        struct buf old = {0}, new = {0};
-        if (option_rows[i].live || !option_rows[i].built)
-            continue;
-        option_add_value(&option_rows[i], was, &old);
-        option_add_value(&option_rows[i], is, &new);
-        if (strcmp(buf_str(&old), buf_str(&new))) {
-            buf_addf(b, "%s%s", any ? " " : "", option_rows[i].name);
-            any = true;
-        }
-        buf_done(&old);
-        buf_done(&new);
-    }
-    return any;
-}

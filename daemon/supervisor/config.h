@@ -17,7 +17,4 @@ int config_load(const struct args *a, struct options *ret_options, struct buf *r
  * from, every key commented out; else only those that are not built. */
 void config_dump(const struct options *o, bool commented, struct buf *b);
 
-/* Adds the names of the keys ("state_dir socket") whose change takes a restart; false if none. */
-bool config_restart_keys(const struct options *was, const struct options *is, struct buf *b);
-
 #endif

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 int notify_init(struct notify *n, const char *socket_name)
@@ -59,16 +58,6 @@ void notify_stopping(struct notify *n)
     say(n, "STOPPING=1");
 }
 
-void notify_reloading(struct notify *n)
-{
-    struct timespec now;
-    char text[64];
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%lld",
-             (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
-    say(n, text);
-}
-
 void notify_status(struct notify *n, const char *fmt, ...)
 {
     char text[512] = "STATUS=";
@@ -87,9 +76,4 @@ void notify_extend(struct notify *n, int64_t ms)
     char text[64];
     snprintf(text, sizeof text, "EXTEND_TIMEOUT_USEC=%lld", (long long)ms * 1000);
     say(n, text);
-}
-
-void notify_watchdog(struct notify *n)
-{
-    say(n, "WATCHDOG=1");
 }

@@ -18,15 +18,10 @@ void notify_done(struct notify *n);
 void notify_ready(struct notify *n);
 void notify_stopping(struct notify *n);
 
-/* With the clock that systemd asks for; say notify_ready() when the reload has ended. */
-void notify_reloading(struct notify *n);
-
 /* One line for `systemctl status`; line breaks in it become spaces. */
 void notify_status(struct notify *n, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Start or stop may take this much longer, from now. */
 void notify_extend(struct notify *n, int64_t ms);
-
-void notify_watchdog(struct notify *n);
 
 #endif

@@ -136,24 +136,6 @@ START_TEST(a_dump_read_again_gives_the_same)
 }
 END_TEST
 
-START_TEST(keys_whose_change_takes_a_restart_are_told)
-{
-    struct options a, b;
-    struct buf keys = {0}, errors = {0};
-    options_init(&a);
-    options_init(&b);
-    option_set_text("workers", "3", &b, &errors);
-    ck_assert(!config_restart_keys(&a, &b, &keys));
-    option_set_text("socket", "/x", &b, &errors);
-    option_set_text("state_dir", "/y", &b, &errors);
-    ck_assert(config_restart_keys(&a, &b, &keys));
-    ck_assert_str_eq(buf_str(&keys), "state_dir socket");
-    buf_done(&keys);
-    options_done(&a);
-    options_done(&b);
-}
-END_TEST
-
 /* Made anew with: crawld -c /dev/null -T | sed 's/^[a-z]/#&/' > etc/crawld.conf */
 START_TEST(the_installed_file_is_the_table)
 {
@@ -177,4 +159,4 @@ END_TEST
 UNIT_TESTS("config", the_file_is_read_and_the_command_line_goes_over_it,
            errors_name_file_line_and_what_was_meant, wrong_sets_are_refused,
            a_file_that_cannot_be_read_is_an_error, a_dump_read_again_gives_the_same,
-           keys_whose_change_takes_a_restart_are_told, the_installed_file_is_the_table)
+           the_installed_file_is_the_table)

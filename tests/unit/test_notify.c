@@ -44,10 +44,6 @@ static void check_news(const char *name)
     ck_assert_str_eq(heard(fd), "STATUS=3 jobs READY=1");
     notify_extend(&n, 1500);
     ck_assert_str_eq(heard(fd), "EXTEND_TIMEOUT_USEC=1500000");
-    notify_reloading(&n);
-    ck_assert_int_eq(strncmp(heard(fd), "RELOADING=1\nMONOTONIC_USEC=", 27), 0);
-    notify_watchdog(&n);
-    ck_assert_str_eq(heard(fd), "WATCHDOG=1");
     notify_stopping(&n);
     ck_assert_str_eq(heard(fd), "STOPPING=1");
     ck_assert_str_eq(heard(fd), "");
