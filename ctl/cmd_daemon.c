@@ -26,6 +26,11 @@ static const struct column status_lines[] = {
     {"failed", "counts.failed", COLUMN_COUNT},
     {"excluded", "counts.excluded", COLUMN_COUNT},
     {"pages/s", "pages_per_s", COLUMN_COUNT},
+    {"memory", "memory.rss_bytes", COLUMN_BYTES},
+    {"memory limit", "memory.limit_bytes", COLUMN_BYTES},
+    {"of fetches", "memory.fetches_bytes", COLUMN_BYTES},
+    {"fetches' limit", "memory.fetches_limit_bytes", COLUMN_BYTES},
+    {"bytes per fetch", "memory.bytes_per_fetch", COLUMN_BYTES},
     {"files", "state_dir", COLUMN_TEXT},
     {0},
 };

@@ -47,7 +47,7 @@ struct answer {
     bool decoding;        /* the machine's decoder is at it */
     bool stored;          /* the store is done with the capture */
     struct list room;     /* of the machine's `full` or `poor` */
-    size_t charged_bytes; /* of memory_bytes */
+    size_t charged_bytes; /* of memory_bytes, by fetch_charge() */
     int64_t poor_ns;      /* since when it is in `poor` */
     struct head_slice location;
     uint32_t retry_after_s; /* 0: not said */
@@ -110,14 +110,21 @@ static inline const char *fetch_text(const struct fetch *f, struct fetch_part pa
 /* The fetch ends with this reason: the row to go to. */
 enum fetch_state fetch_fail(struct fetch *f, enum reason reason, const char *detail);
 
-/* Counts what the answer's buffer takes now. */
+#define FETCH_FREE_BYTES (64 << 10) /* of an answer: the memory that comes with the lease */
+
+/* Counts what the answer's buffer holds now. */
 void fetch_charge(struct fetch *f);
 
 /* It waited in `poor`, its clocks stopped; now it goes on. */
 void fetch_go_on(struct fetch *f);
 
-/* May this body, or the store, take more? Asked again each turn. */
-bool fetch_may_read(const struct fetch *f);
+/* How many bytes this body may read now; 0: none, it has to wait. */
+size_t fetch_credit(const struct fetch *f);
+
+/* Has this body no credit, and is none to come? */
+bool fetch_is_too_large(const struct fetch *f);
+
+/* May the store take more? Asked again each turn. */
 bool fetch_may_store(const struct fetch *f);
 
 /* The connection is this fetch's: whatever it waits for wakes it. */

@@ -21,6 +21,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/xalloc.h"
+#include "daemon/fetch/memory.h"
 
 #define STEPS_MAX 64 /* of one wake-up */
 
@@ -473,6 +474,7 @@ int machine_init(struct machine *m, struct ev_loop *loop, struct ipc *uplink,
     pool_init(&m->pool, loop, &pool_ops, m);
     m->pool.source = m->conf.source.family ? &m->conf.source : NULL;
     m->pool.open_max = conf->open_max;
+    m->pool.receive_bytes = conf->receive_bytes;
     ev_idle_init(&m->hurry, on_hurry);
     int err = secures_init(&m->secures, conf->ca_file);
     if (err)
@@ -521,13 +523,7 @@ void machine_turn(struct machine *m)
         list_del(&a->room);
         machine_drive(a->fetch);
     }
-    while (!list_empty(&m->poor)) {
-        struct answer *a = list_of(m->poor.next, struct answer, room);
-        if (!fetch_may_read(a->fetch))
-            break;
-        fetch_go_on(a->fetch);
-        machine_drive(a->fetch);
-    }
+    memory_turn(m);
     bool hurry = secures_turn(m);
     hurry |= decode_turn(m);
     if (hurry)
@@ -536,15 +532,9 @@ void machine_turn(struct machine *m)
         ev_idle_stop(m->loop, &m->hurry);
 }
 
-uint64_t machine_memory(const struct machine *m)
-{
-    return m->memory_bytes + (uint64_t)tls_count(m->secures.tls) * TLS_CONN_BYTES;
-}
-
 void machine_beat(struct machine *m)
 {
-    m->stats->value[STAT_MEMORY_BYTES] = machine_memory(m) + m->fetches.bytes + m->answers.bytes +
-                                         m->pool.conns.bytes + tls_session_bytes(m->secures.tls);
+    memory_beat(m);
     secures_measure(m);
     pool_sweep(&m->pool, clock_mono_ns());
     m->stats->value[STAT_STORE_BYTES] = store_queued_bytes(m->store);

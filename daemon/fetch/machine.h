@@ -38,7 +38,9 @@ struct machine_conf {
     const char *ca_file;     /* NULL: the system's */
     struct addr source;      /* family 0: the system chooses */
     unsigned open_max;       /* connections */
-    uint64_t memory_max;     /* bytes of answers held at once; beyond it bodies wait */
+    unsigned slots;          /* leases at once */
+    uint64_t memory_max;     /* bytes fetches may hold: memory.h */
+    int receive_bytes;       /* of a socket's receive buffer; 0: the system's */
 };
 
 /* A host whose BUSY the supervisor does not know yet. */
@@ -73,7 +75,9 @@ struct machine {
     struct list row[FETCH_STATE_COUNT]; /* the fetches in it */
     struct list full;                   /* of STORE: wait till the store's queue has room */
     struct list poor;                   /* of BODY: wait till there is memory */
-    uint64_t memory_bytes;              /* of all answers' buffers */
+    uint64_t memory_bytes;              /* charged to fetches: at most conf.memory_max */
+    uint64_t beyond_bytes;              /* of these, what answers hold beyond FETCH_FREE_BYTES */
+    bool shut;                          /* said that no lease is wanted now */
     unsigned lease_count;
     struct machine_stop *stops;         /* owned */
     size_t stops_count, stops_room;

@@ -2,8 +2,7 @@
 /* BODY. One read per wake-up: the loop gives the others their turn in between. Payload goes through
  * the digest; the bytes as they came are kept only for a record, or where a rule needs their text.
  *
- * When the bytes kept for all fetches reach memory_max, only the fetch longest in this row reads
- * on, so that one always ends; the others wait in `poor` with their clocks stopped. */
+ * Who has no credit (memory.c) waits in `poor` with its clocks stopped. */
 #include "daemon/fetch/machine.h"
 
 #include <errno.h>
@@ -23,13 +22,6 @@ static size_t take_payload(struct fetch *f, struct body_span payload)
     return n;
 }
 
-void fetch_charge(struct fetch *f)
-{
-    struct answer *a = f->answer;
-    f->machine->memory_bytes += a->capture.response.cap - a->charged_bytes;
-    a->charged_bytes = a->capture.response.cap;
-}
-
 /* Chunks of a byte are six times as long as what they hold: as much framing as body is enough. */
 static bool is_beyond(const struct fetch *f)
 {
@@ -46,12 +38,6 @@ static void keep_wire(struct fetch *f, const char *from, const char *to)
     fetch_charge(f);
 }
 
-bool fetch_may_read(const struct fetch *f)
-{
-    const struct machine *m = f->machine;
-    return machine_memory(m) < m->conf.memory_max || m->row[FETCH_BODY].next == &f->link;
-}
-
 static void wait_for_memory(struct fetch *f)
 {
     struct machine *m = f->machine;
@@ -61,6 +47,17 @@ static void wait_for_memory(struct fetch *f)
     fetch_stop_clock(f);
     f->answer->poor_ns = clock_mono_ns();
     list_add_tail(&m->poor, &f->answer->room);
+}
+
+static enum fetch_state without_credit(struct fetch *f)
+{
+    if (!fetch_is_too_large(f)) {
+        wait_for_memory(f);
+        return FETCH_PARK;
+    }
+    f->answer->capture.truncated = "length";
+    f->detail = "larger than the memory for it";
+    return FETCH_NEXT;
 }
 
 void fetch_go_on(struct fetch *f)
@@ -119,11 +116,10 @@ enum fetch_state fetch_body(struct fetch *f)
     m->rest.p = NULL;
     if (in.p)
         return take_in(f, in);
-    if (!fetch_may_read(f)) {
-        wait_for_memory(f);
-        return FETCH_PARK;
-    }
-    ssize_t got = conn_read(f->conn, m->in, sizeof m->in);
+    size_t credit = fetch_credit(f);
+    if (!credit)
+        return without_credit(f);
+    ssize_t got = conn_read(f->conn, m->in, credit);
     if (f->secure)
         secure_heard(f->secure, true);
     if (got == -EAGAIN)

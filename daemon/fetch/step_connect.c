@@ -16,6 +16,7 @@ static enum reason reason_of(int err)
 {
     return err == -ECONNREFUSED ? REASON_CONNECT_REFUSED
            : err == -ETIMEDOUT  ? REASON_CONNECT_TIMEOUT
+           : err == -ECONNRESET ? REASON_CONN_RESET /* taken on, and gone before we looked */
                                 : REASON_CONNECT_ERROR;
 }
 

@@ -134,7 +134,7 @@ static enum fetch_state parse(struct fetch *f, size_t n)
 enum fetch_state fetch_head(struct fetch *f)
 {
     struct machine *m = f->machine;
-    ssize_t got = conn_read(f->conn, m->in, sizeof m->in);
+    ssize_t got = conn_read(f->conn, m->in, FETCH_FREE_BYTES);
     if (f->secure)
         secure_heard(f->secure, got > 0);
     if (got == -EAGAIN) {

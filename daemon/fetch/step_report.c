@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/fetch/machine.h"
+#include "daemon/fetch/memory.h"
 #include "daemon/fetch/row.h"
 
 static enum ipc_type message_of(const struct fetch *f)
@@ -68,9 +69,9 @@ static void answer_free(struct machine *m, struct answer *a)
     if (!a)
         return;
     list_del(&a->room);
-    m->memory_bytes -= a->charged_bytes;
     buf_done(&a->capture.request);
     buf_done(&a->capture.response);
+    answer_charge(m, a);
     keep_scan_done(&a->scan);
     slab_put(&m->answers, a);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* STORE. The capture is the store's until `done`. While more than STORE_QUEUE_BYTES wait there,
- * fetches stand in `full`; machine_turn() lets them on as captures come back. */
+/* STORE. The capture is the store's until `done`. While too much waits there, fetches stand in
+ * `full`; machine_turn() lets them on as captures come back. */
 #include "daemon/fetch/machine.h"
+#include "daemon/fetch/memory.h"
 
 enum fetch_state fetch_record(const struct fetch *f)
 {
@@ -10,7 +11,7 @@ enum fetch_state fetch_record(const struct fetch *f)
 
 bool fetch_may_store(const struct fetch *f)
 {
-    return store_queued_bytes(f->machine->store) < STORE_QUEUE_BYTES;
+    return store_queued_bytes(f->machine->store) < memory_store_max(f->machine);
 }
 
 static void capture_done(struct capture *c)

@@ -197,6 +197,8 @@ int pool_open(struct pool *p, const struct pool_origin *o, const struct addr *a,
         slab_put(&p->conns, c);
         return err == -ENFILE ? -EMFILE : err;
     }
+    if (p->receive_bytes)
+        setsockopt(c->io.fd, SOL_SOCKET, SO_RCVBUF, &p->receive_bytes, sizeof p->receive_bytes);
     p->open_count++;
     *ret_conn = c;
     return 0;

@@ -55,6 +55,7 @@ struct pool {
     unsigned idle_count, kind_count[POOL_KINDS]; /* of all; of each kind */
     unsigned open_count;                         /* descriptors held */
     unsigned open_max;                           /* as many may be */
+    int receive_bytes;                           /* of a socket's receive buffer; 0: the system's */
 };
 
 void pool_init(struct pool *p, struct ev_loop *loop, const struct pool_ops *ops, void *owner);

@@ -22,8 +22,6 @@
 
 struct store;
 
-#define STORE_QUEUE_BYTES (64 << 20) /* beyond it fetches wait before they put more */
-
 /* What travels between loop and thread; the first member of everything that does. */
 struct store_link {
     struct list list;

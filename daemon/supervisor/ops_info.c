@@ -54,17 +54,36 @@ static int workers_alive(const struct supervisor *s)
     return n;
 }
 
+/* Of all processes, and what fetches hold of it. */
+static json_t *memory_in_use(const struct supervisor *s)
+{
+    uint64_t held = 0, max = 0, fetches = 0, rss = proc_usage(getpid()).rss_bytes;
+    for (int i = 0; i < s->crew.count; i++) {
+        const struct worker *w = &s->crew.workers[i];
+        rss += proc_usage(w->pid).rss_bytes;
+        held += w->stats->value[STAT_MEMORY_BYTES];
+        max += w->stats->value[STAT_MEMORY_MAX];
+        fetches += w->stats->value[STAT_LEASES];
+    }
+    return json_pack("{sI ss sI sI sI so}", "limit_bytes", (json_int_t)s->memory.limit_bytes,
+                     "limit_from", s->memory.from, "rss_bytes", (json_int_t)rss,
+                     "fetches_limit_bytes", (json_int_t)max, "fetches_bytes", (json_int_t)held,
+                     "bytes_per_fetch",
+                     fetches ? json_integer((json_int_t)(held / fetches)) : json_null());
+}
+
 void op_status(struct request *r)
 {
     const struct supervisor *s = r->s;
     const char *why, *state = daemon_state(s, &why);
     struct job_counts sum = jobs_counts(s);
     json_t *o = json_pack(
-        "{ss ss si sI s{si si} so so so ss sI}", "state", state, "why", why, "pid", (int)getpid(),
+        "{ss ss si sI s{si si} so so so ss sI so}", "state", state, "why", why, "pid", (int)getpid(),
         "uptime_s", (json_int_t)((clock_mono_ns() - s->start_ns) / NS_PER_S), "workers", "alive",
         workers_alive(s), "wanted", s->crew.count, "jobs", jobs_by_state(s), "counts",
         job_counts_json(&sum), "hosts_blocked", hosts_blocked_json(s), "state_dir", s->options->state_dir, "pages_per_s",
-        (json_int_t)(totals_ended(&s->now_totals) - totals_ended(&s->last_totals)));
+        (json_int_t)(totals_ended(&s->now_totals) - totals_ended(&s->last_totals)), "memory",
+        memory_in_use(s));
     if (s->recovering)
         json_object_set_new(o, "recovered_percent", json_integer(supervisor_recovered_percent(s)));
     request_ok(r, o);

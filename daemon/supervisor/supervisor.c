@@ -200,11 +200,19 @@ static void tell_ready(struct supervisor *s)
     notify_ready(&s->notify);
 }
 
+static void tell_slots(const struct supervisor *s, unsigned slots)
+{
+    if (s->options->in_flight > slots)
+        log_warning("in_flight=%lld is more than descriptors and memory allow",
+                    (long long)s->options->in_flight);
+    log_notice("each worker holds fetches=%u", slots);
+}
+
 void supervisor_worker_ready(struct supervisor *s)
 {
     const struct worker *w = crew_roomiest(s);
     if (!s->worker_seen && w)
-        log_notice("each worker holds fetches=%u", w->slots);
+        tell_slots(s, w->slots);
     s->worker_seen = true;
     tell_ready(s);
 }
@@ -287,10 +295,14 @@ static void raise_limit(void)
         log_warning("cannot raise the limit of open files: %m");
 }
 
-static int workers_wanted(const struct options *o)
+static void plan_memory(struct supervisor *s)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return o->workers ? (int)o->workers : cores > 0 ? (int)cores : 1;
+    const struct memory_plan *m = &s->memory;
+    s->memory = memory_plan((uint64_t)s->options->memory_limit_bytes, (int)s->options->workers);
+    log_notice("memory limit=%lluMiB from=%s supervisor=%lluMiB fetches_of_each_worker=%lluMiB",
+               (unsigned long long)m->limit_bytes >> 20, m->from,
+               (unsigned long long)m->supervisor_bytes >> 20,
+               (unsigned long long)m->worker_bytes >> 20);
 }
 
 static void watch(struct supervisor *s)
@@ -379,7 +391,8 @@ int supervisor_main(struct options *options)
         shut(&s);
         return EXIT_FAILURE;
     }
-    crew_start(&s, workers_wanted(options));
+    plan_memory(&s);
+    crew_start(&s, s.memory.workers);
     blocks_load(&s, load_jobs);
     ev_run(s.loop, 0);
     shut(&s);

@@ -16,6 +16,7 @@
 #include "daemon/supervisor/crew.h"
 #include "daemon/supervisor/job.h"
 #include "daemon/supervisor/lease.h"
+#include "daemon/supervisor/memory.h"
 #include "daemon/supervisor/notify.h"
 
 struct control;
@@ -44,6 +45,7 @@ struct supervisor {
     struct hosts hosts;
     struct blocks *blocks;   /* owned */
     struct crew crew;
+    struct memory_plan memory;
     struct leases leases;
     struct slab lease_slab;
     struct list jobs;        /* struct job */

@@ -30,7 +30,7 @@ void uplink_greet(struct worker *w)
                              strings(&o->deny_cidr), "dns_servers", strings(&o->dns_servers),
                              "ca_file", o->ca_file,
                              "in_flight", (json_int_t)o->in_flight, "memory_limit",
-                             (json_int_t)(o->memory_limit_bytes / (unsigned)w->s->crew.count),
+                             (json_int_t)w->s->memory.worker_bytes,
                              "source_address", "", "log_level", log_level_name(o->log_level));
     char *text = json_dumps(conf, JSON_COMPACT);
     ipc_add_text(&w->ipc, IPC_CONF, 0, text, strlen(text));

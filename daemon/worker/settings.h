@@ -14,8 +14,8 @@ struct settings {
     char *dns_servers;          /* owned, "host:port,…"; NULL: the system's */
     char *ca_file;              /* owned; NULL: the system's bundle */
     struct addr source;         /* family 0: the system chooses */
-    uint64_t in_flight;         /* 0: as many as descriptors allow */
-    uint64_t memory_limit; /* bytes of answers this worker may hold; 0: a quarter of the machine */
+    uint64_t in_flight;         /* 0: as many as descriptors and memory allow */
+    uint64_t memory_limit;      /* bytes this worker's fetches may hold; 0: no limit */
 };
 
 /* Adds allow_cidr, deny_cidr and whether there is a contact to policy. 0, or -EINVAL with

@@ -7,6 +7,7 @@
 
 #include <ares.h>
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,11 +20,16 @@
 
 #include "common/log.h"
 #include "common/xalloc.h"
+#include "daemon/fetch/memory.h"
 #include "daemon/worker/blame.h"
 #include "common/heritage.h"
 #include "daemon/worker/uplink.h"
 
 #define NICE 5
+
+/* A worker with less memory spares the kernel's, too. */
+#define TIGHT_BYTES         (256ull << 20)
+#define TIGHT_RECEIVE_BYTES (64 << 10)
 
 void worker_end(struct worker *w, int exit_code)
 {
@@ -48,9 +54,23 @@ static unsigned connections_max(void)
     return all > 2 * WORKER_FDS_RESERVED ? all - WORKER_FDS_RESERVED : all / 2;
 }
 
-static uint64_t memory_quarter(void)
+/* As many leases as the configuration, descriptors and memory allow. */
+static unsigned slots_max(const struct settings *s, unsigned open_max, uint64_t memory_max)
 {
-    return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 4;
+    unsigned slots = memory_slots(memory_max);
+    if (open_max < slots)
+        slots = open_max;
+    return s->in_flight && s->in_flight < slots ? (unsigned)s->in_flight : slots;
+}
+
+/* What is freed goes back to the kernel: memory that one worker keeps another one lacks. */
+static void return_memory(uint64_t memory_max)
+{
+    uint64_t keep = memory_max / 16;
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
+    mallopt(M_TRIM_THRESHOLD, keep < 32 << 20 ? (int)keep : 32 << 20);
+    if (memory_max < TIGHT_BYTES)
+        prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 }
 
 int worker_configure(struct worker *w, const char *text, size_t len)
@@ -71,15 +91,17 @@ int worker_configure(struct worker *w, const char *text, size_t len)
                                 .dns_servers = s->dns_servers,
                                 .ca_file = s->ca_file,
                                 .source = s->source,
-                                .memory_max = s->memory_limit ? s->memory_limit : memory_quarter(),
+                                .memory_max = s->memory_limit ? s->memory_limit : UINT64_MAX,
                                 .open_max = connections_max()};
+    conf.slots = slots_max(s, conf.open_max, conf.memory_max);
+    conf.receive_bytes = conf.memory_max < TIGHT_BYTES ? TIGHT_RECEIVE_BYTES : 0;
+    return_memory(conf.memory_max);
     w->machine = xmalloc(sizeof *w->machine);
     err = machine_init(w->machine, w->loop, &w->uplink, w->stats, &conf);
     policy_done(&w->machine->policy);
     w->machine->policy = policy;
-    uint64_t slots = s->in_flight && s->in_flight < conf.open_max ? s->in_flight : conf.open_max;
     if (!err)
-        ipc_add_number(&w->uplink, IPC_READY, slots);
+        ipc_add_number(&w->uplink, IPC_READY, conf.slots);
     return err;
 }
 

@@ -374,8 +374,8 @@ def member_paths(row):
 class Crawld:
     """A daemon with a state directory of its own; it may be stopped, killed and started again."""
 
-    def __init__(self, stage, name='crawld', settings=None, config=None, arguments=(), env=None, loopback=True):
-        self.stage, self.name, self.arguments, self.env = stage, name, list(arguments), env
+    def __init__(self, stage, name='crawld', settings=None, config=None, arguments=(), env=None, loopback=True, within=()):
+        self.stage, self.name, self.arguments, self.env, self.within = stage, name, list(arguments), env, list(within)
         self.state_dir = os.path.join(stage.dir, name + '.state')
         self.socket_path = os.path.join(stage.dir, name + '.sock')
         self.settings = {**({'allow_cidr': '127.0.0.0/8'} if loopback else {}), **(settings or {})}
@@ -387,7 +387,7 @@ class Crawld:
 
     def command(self):
         pairs = [part for key, value in self.settings.items() for part in ('--set', f'{key}={value}')]
-        return [program('daemon', 'crawld'), '-c', self.config_path, '--state-dir', self.state_dir,
+        return [*self.within, program('daemon', 'crawld'), '-c', self.config_path, '--state-dir', self.state_dir,
                 '--socket', self.socket_path, *pairs, *self.arguments]
 
     def start(self, ready=True):

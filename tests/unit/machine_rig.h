@@ -56,13 +56,14 @@ static const struct {
     {"/silent", NULL, false},
 };
 
-static void serve_big(int fd)
+/* A body of so many bytes; BIG_BYTES are announced. */
+static void serve_big(int fd, int bytes)
 {
     static char block[4096];
     char head[64];
     int n = snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", BIG_BYTES);
     ck_assert(send(fd, head, (size_t)n, MSG_NOSIGNAL) > 0);
-    for (int left = BIG_BYTES; left > 0; left -= (int)sizeof block)
+    for (int left = bytes; left > 0; left -= (int)sizeof block)
         if (send(fd, block, (size_t)(left < 4096 ? left : 4096), MSG_NOSIGNAL) < 0)
             return;
 }
@@ -90,7 +91,7 @@ static void serve_crumbs(int fd)
 static bool serve_one(int fd, const char *request)
 {
     if (!strncmp(request, "GET /big", 8)) {
-        serve_big(fd);
+        serve_big(fd, request[8] == '-' ? 2 * BIG_BYTES / 3 : BIG_BYTES);
         return true;
     }
     if (!strncmp(request, "GET /crumbs", 11))
@@ -154,6 +155,7 @@ static struct {
     char name_server[32];
     uint64_t lease;
     uint64_t said[IPC_TYPE_COUNT];
+    uint64_t slots;         /* as said last */
     enum ipc_type end_type; /* of the last lease that ended */
     struct ipc_end end;
     struct ipc_busy busy; /* the last */
@@ -194,6 +196,7 @@ static void begin(const char *spec)
     struct machine_conf conf = {.user_agent = "test",
                                 .contact = "",
                                 .open_max = 100,
+                                .slots = 100,
                                 .memory_max = 1 << 30,
                                 .dns_servers = t.name_server};
     ares_library_init(ARES_LIB_INIT_ALL);
@@ -255,6 +258,8 @@ static void hear(void)
         t.said[h->type]++;
         if (h->type == IPC_BUSY)
             t.busy = *(const struct ipc_busy *)h;
+        if (h->type == IPC_SLOTS)
+            t.slots = ((const struct ipc_number *)h)->id;
         if (h->type >= IPC_DONE && h->type <= IPC_WFAIL)
             take_end((const struct ipc_end *)h);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/clock.h"
 #include "tests/unit/machine_rig.h"
+#include "common/clock.h"
 #include "tests/unit/unit.h"
 
 #define NONE "{\"pace\":{\"preset\":\"own\"},\"store\":{\"format\":\"none\"}"
@@ -452,15 +453,20 @@ END_TEST
 
 /* ---- records ---- */
 
-static void give_file(int number, const char *path, int flags)
+static void give_file_of(uint32_t job, int number, const char *path, int flags)
 {
     struct ipc_file *f = calloc(1, sizeof *f + 8);
-    f->job = 1;
+    f->job = job;
     f->file = (uint32_t)number;
     f->name_len = 6;
     memcpy(f->name, "x.warc", 6);
     machine_file(t.m, f, open(path, flags, 0600));
     free(f);
+}
+
+static void give_file(int number, const char *path, int flags)
+{
+    give_file_of(1, number, path, flags);
 }
 
 START_TEST(a_stored_row_points_at_its_record)
@@ -521,14 +527,75 @@ END_TEST
 START_TEST(bodies_beyond_the_memory_wait_and_all_end)
 {
     begin(WARC "}");
+    t.m->conf.memory_max = 3000000;
+    give_file(1, "/dev/null", O_WRONLY);
+    for (int i = 0; i < 20; i++)
+        give(lease("/big"));
+    for (uint64_t i = 1; i <= 20; i++) {
+        run_until(IPC_DONE, i);
+        expect(IPC_DONE, OUTCOME_STORED, REASON_NONE);
+        ck_assert_int_eq(row_number("body_bytes"), BIG_BYTES);
+        ck_assert_str_eq(row_text("truncated"), "");
+        ck_assert_uint_le(t.m->memory_bytes, 3000000 + sizeof t.m->in);
+    }
+    ck_assert_uint_eq(t.m->memory_bytes, 0);
+    ck_assert_uint_eq(t.m->beyond_bytes, 0);
+    end();
+}
+END_TEST
+
+START_TEST(a_body_larger_than_all_memory_is_cut)
+{
+    begin(WARC "}");
     t.m->conf.memory_max = 200000;
     give_file(1, "/dev/null", O_WRONLY);
-    for (int i = 0; i < 10; i++)
+    for (int i = 0; i < 3; i++)
         give(lease("/big"));
-    run_until(IPC_DONE, 10);
+    run_until(IPC_DONE, 3);
     expect(IPC_DONE, OUTCOME_STORED, REASON_NONE);
-    ck_assert_int_eq(row_number("body_bytes"), BIG_BYTES);
+    ck_assert_str_eq(row_text("truncated"), "length");
+    ck_assert_str_eq(row_text("detail"), "larger than the memory for it");
+    ck_assert_int_gt(row_number("body_bytes"), FETCH_FREE_BYTES);
     ck_assert_uint_eq(t.m->memory_bytes, 0);
+    end();
+}
+END_TEST
+
+START_TEST(small_answers_pass_large_ones_that_wait_with_their_clocks_stopped)
+{
+    begin(WARC ",\"timeouts\":{\"idle_ms\":1000}}");
+    t.m->conf.memory_max = 700000;
+    give_file(1, "/dev/null", O_WRONLY);
+    for (int i = 0; i < 3; i++)
+        give(lease("/big-and-stuck"));
+    while (t.m->poor.next == t.m->poor.prev)
+        ev_run(t.loop, EVRUN_ONCE);
+    for (int i = 0; i < 20; i++) {
+        fetch(lease("/ok"));
+        expect(IPC_DONE, OUTCOME_STORED, REASON_NONE);
+    }
+    run_until(IPC_DONE, 23);
+    expect(IPC_DONE, OUTCOME_FAILED, REASON_IDLE_TIMEOUT);
+    ck_assert_int_gt(row_number("body_bytes"), FETCH_FREE_BYTES);
+    const json_t *ms = json_object_get(t.row, "ms");
+    ck_assert_int_ge(json_integer_value(json_object_get(ms, "total")), 1900);
+    ck_assert_uint_eq(t.m->memory_bytes, 0);
+    end();
+}
+END_TEST
+
+START_TEST(no_lease_is_wanted_while_the_store_is_full)
+{
+    begin(WARC "}");
+    t.m->conf.memory_max = 1200000;
+    for (int i = 0; i < 3; i++)
+        give(lease("/big"));
+    run_until(IPC_SLOTS, 1);
+    ck_assert_uint_eq(t.slots, 0);
+    give_file(1, "/dev/null", O_WRONLY);
+    run_until(IPC_DONE, 3);
+    run_until(IPC_SLOTS, 2);
+    ck_assert_uint_eq(t.slots, 100);
     end();
 }
 END_TEST
@@ -565,4 +632,7 @@ UNIT_TESTS("machine", a_page_gives_a_whole_row, busy_servers_are_told_of_and_the
            a_request_is_told_as_sent_before_any_answer, more_fetches_than_descriptors_wait_and_end,
            a_stored_row_points_at_its_record, a_failed_write_is_told_and_gives_the_lease_back,
            a_revoked_job_ends_in_silence_and_can_go_on, bodies_beyond_the_memory_wait_and_all_end,
+           a_body_larger_than_all_memory_is_cut,
+           small_answers_pass_large_ones_that_wait_with_their_clocks_stopped,
+           no_lease_is_wanted_while_the_store_is_full,
            a_job_that_is_gone_is_freed_with_its_last_lease)
