@@ -39,6 +39,8 @@
 #define ROUNDS_MAX 64          /* of one call, that led to nothing */
 #define SAN_IP     (MBEDTLS_ASN1_CONTEXT_SPECIFIC | 7)
 
+#define DHM_BITS_MIN 2048 /* the library's own bound is 1024 */
+
 /* ---- 2.28 and 3.6 ---- */
 
 #if MBEDTLS_VERSION_MAJOR >= 3
@@ -342,6 +344,7 @@ static int conf_init(struct tls *t, enum tls_verify verify)
     set_versions(conf);
     mbedtls_ssl_conf_rng(conf, random_bytes, NULL);
     mbedtls_ssl_conf_ciphersuites(conf, suites);
+    mbedtls_ssl_conf_dhm_min_bitlen(conf, DHM_BITS_MIN);
     mbedtls_ssl_conf_renegotiation(conf, MBEDTLS_SSL_RENEGOTIATION_DISABLED);
     mbedtls_ssl_conf_session_tickets(conf, MBEDTLS_SSL_SESSION_TICKETS_ENABLED);
     mbedtls_ssl_conf_authmode(conf, verify == TLS_STRICT ? MBEDTLS_SSL_VERIFY_REQUIRED

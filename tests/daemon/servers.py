@@ -23,6 +23,9 @@ MODIFIED_S = 1700000000
 MODIFIED = 'Tue, 14 Nov 2023 22:13:20 GMT'
 BACKEND = r'^/(chunked|close|status)/'
 
+MOST_CONNECTIONS = 9000
+
+Handshake = collections.namedtuple('Handshake', 'name resumed version cipher')
 Entry = collections.namedtuple('Entry', 'connection method target status')
 
 
@@ -48,8 +51,8 @@ class WebServer(harness.Process):
     """What they have in common. A class says its program, command() and config()."""
     program = requests_per_connection = None
 
-    def __init__(self, stage, site, tls=None, host='127.0.0.1', options=''):
-        self.site, self.tls, self.host, self.options = site, tls, host, options
+    def __init__(self, stage, site, tls=None, host='127.0.0.1', options='', address='127.0.0.1'):
+        self.site, self.tls, self.host, self.options, self.address = site, tls, host, options, address
         self.prefix, self.port = stage.path(self.program), harness.free_port()
         os.makedirs(self.prefix)
         self.log_path, self.config_path = self.below('access.log'), self.below('config')
@@ -93,23 +96,33 @@ class Nginx(WebServer):
         temporary = ' '.join(f'{what}_temp_path {self.below(what)};' for what in ('client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'))
         ssl = f'ssl_certificate {self.tls[0]}; ssl_certificate_key {self.tls[1]};' if self.tls else ''
         return f'''{user} daemon off; worker_processes 1; pid {self.below('pid')};
-events {{ worker_connections 4096; }}
+worker_rlimit_nofile {MOST_CONNECTIONS * 2};
+events {{ worker_connections {MOST_CONNECTIONS}; }}
 http {{
     {temporary}
     types {{ text/html html; text/plain txt; }}
     default_type application/octet-stream;
     log_format entry '$remote_port $request_method $request_uri $status';
+    log_format handshake '$connection $ssl_server_name $ssl_session_reused $ssl_protocol $ssl_cipher';
     access_log {self.log_path} entry;
+    access_log {self.below('handshakes')} handshake;
     keepalive_requests {self.requests_per_connection};
     gzip on; gzip_types text/plain; gzip_min_length 1000;
     server {{
-        listen 127.0.0.1:{self.port}{' ssl' if self.tls else ''};
+        listen {self.address}:{self.port}{' ssl' if self.tls else ''} backlog={MOST_CONNECTIONS};
         {ssl} {self.options}
         root {self.site.root};
         location ~ {BACKEND} {{ proxy_pass http://{self.site.origin.address}; proxy_http_version 1.1; proxy_set_header Connection ""; }}
     }}
 }}
 '''
+
+
+    def handshakes(self):
+        """One for each connection that asked for something, in the order of their first answers."""
+        with open(self.below('handshakes'), encoding='utf-8') as file:
+            lines = [line.split() for line in file]
+        return list({line[0]: Handshake(line[1], line[2] == 'r', line[3], line[4]) for line in lines}.values())
 
 
 class Apache(WebServer):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The same expectations for every web server Debian has."""
 import collections
+import subprocess
 
 import harness
 import servers
@@ -16,7 +17,18 @@ def fetch(daemon, server, paths, **spec):
     rows = {row['url'].removeprefix(server.url('')): row for row in daemon.check_pages(job)}
     assert set(rows) == set(paths), set(paths) ^ set(rows)
     assert all(row['outcome'] == 'stored' for row in rows.values()), [row for row in rows.values() if row['outcome'] != 'stored'][:3]
+    if server.tls:
+        check_tls(daemon, job, rows.values())
     return job, rows
+
+
+def check_tls(daemon, job, rows):
+    """Version and cipher stand in rows and records."""
+    assert all(row['tls']['verified'] is True and row['tls']['version'] in ('1.2', '1.3') for row in rows), rows
+    for row in rows:
+        record = daemon.page(job, row)
+        told = record.header('WARC-Protocol'), record.header('WARC-Cipher-Suite')
+        assert told == ('tls/' + row['tls']['version'], row['tls']['cipher']), (row, record.headers)
 
 
 def field(record, name):
@@ -68,28 +80,103 @@ def answers_without_a_body_are_whole(daemon, server):
     assert {(row['status'], row['body_bytes']) for row in rows.values()} == {(304, 0)}, rows
 
 
-def meets_all(stage, kind):
-    server, daemon = kind(stage, servers.Site(stage)), stage.crawld()
+def meets_all(server, daemon):
     pages_come_over_kept_connections(daemon, server)
     every_kind_of_answer_is_kept(daemon, server)
     answers_without_a_body_are_whole(daemon, server)
 
 
+def meets_all_plain(stage, kind):
+    meets_all(kind(stage, servers.Site(stage)), stage.crawld())
+
+
+def secure(stage, kind, key, **options):
+    """(server, daemon that trusts it) for https://site.test."""
+    authority, dns = stage.ca(), stage.dns({'site.test': ['127.0.0.1']})
+    server = kind(stage, servers.Site(stage), tls=authority.issue('site.test', key=key), host='site.test', **options)
+    return server, stage.crawld(settings={'ca_file': authority.path, 'dns_servers': dns.address})
+
+
 def test_nginx_is_understood(stage):
-    meets_all(stage, servers.Nginx)
+    meets_all_plain(stage, servers.Nginx)
 
 
 def test_apache_is_understood(stage):
-    meets_all(stage, servers.Apache)
+    meets_all_plain(stage, servers.Apache)
 
 
 def test_lighttpd_is_understood(stage):
-    meets_all(stage, servers.Lighttpd)
+    meets_all_plain(stage, servers.Lighttpd)
 
 
 def test_caddy_is_understood(stage):
-    meets_all(stage, servers.Caddy)
+    meets_all_plain(stage, servers.Caddy)
 
 
 def test_haproxy_is_understood(stage):
-    meets_all(stage, servers.Haproxy)
+    meets_all_plain(stage, servers.Haproxy)
+
+
+def test_nginx_is_understood_over_tls(stage):
+    meets_all(*secure(stage, servers.Nginx, 'ec'))
+
+
+def test_nginx_with_an_rsa_key_is_understood(stage):
+    meets_all(*secure(stage, servers.Nginx, 'rsa'))
+
+
+def test_apache_is_understood_over_tls(stage):
+    meets_all(*secure(stage, servers.Apache, 'rsa'))
+
+
+def test_lighttpd_is_understood_over_tls(stage):
+    meets_all(*secure(stage, servers.Lighttpd, 'ec'))
+
+
+def test_caddy_is_understood_over_tls(stage):
+    meets_all(*secure(stage, servers.Caddy, 'ec'))
+
+
+def test_haproxy_is_understood_over_tls(stage):
+    meets_all(*secure(stage, servers.Haproxy, 'p384'))
+
+
+def knows_tls_1_3():
+    """mbedTLS 2.28 does not."""
+    linked = subprocess.run(['ldd', harness.program('daemon', 'crawld')], check=True, capture_output=True, text=True).stdout
+    return 'libmbedtls.so.14' not in linked
+
+
+def meets_with(stage, options, versions, resumed):
+    """All over nginx with these lines; the versions spoken, and whether all connections but the first resume."""
+    server, daemon = secure(stage, servers.Nginx, 'ec', options=options)
+    meets_all(server, daemon)
+    handshakes = server.handshakes()
+    assert {handshake.version for handshake in handshakes} == versions, handshakes
+    assert sum(not handshake.resumed for handshake in handshakes) == (1 if resumed else len(handshakes)), handshakes
+
+
+def test_sessions_are_resumed_by_ticket(stage):
+    meets_with(stage, 'ssl_protocols TLSv1.2; ssl_session_cache off; ssl_session_tickets on;', {'TLSv1.2'}, True)
+
+
+def test_sessions_are_resumed_by_id(stage):
+    meets_with(stage, 'ssl_protocols TLSv1.2; ssl_session_cache shared:all:1m; ssl_session_tickets off;', {'TLSv1.2'}, True)
+
+
+def test_a_server_without_sessions_is_understood(stage):
+    meets_with(stage, 'ssl_protocols TLSv1.2; ssl_session_cache off; ssl_session_tickets off;', {'TLSv1.2'}, False)
+
+
+def test_records_of_512_bytes_are_understood(stage):
+    meets_with(stage, 'ssl_buffer_size 512; ssl_session_tickets on;', {'TLSv1.2'}, True)
+
+
+def test_tls_1_3_is_spoken_where_it_is_known(stage):
+    if not knows_tls_1_3():
+        raise harness.Skip('mbedTLS 2.28 has no TLS 1.3')
+    meets_with(stage, 'ssl_protocols TLSv1.3; ssl_session_tickets on;', {'TLSv1.3'}, True)
+
+
+def test_tls_1_2_and_1_3_together_are_understood(stage):
+    meets_with(stage, 'ssl_protocols TLSv1.2 TLSv1.3; ssl_session_tickets on;', {'TLSv1.3' if knows_tls_1_3() else 'TLSv1.2'}, True)
