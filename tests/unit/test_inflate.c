@@ -324,6 +324,9 @@ START_TEST(a_call_is_bounded_though_no_byte_comes_out)
     }
     ck_assert_int_eq(v, INFLATE_MORE);
     ck_assert_uint_ge(calls, n / (80 << 10));
+    begin("deflate, gzip", n / 2);
+    ck_assert_int_eq(feed(buf_data(&b), buf_len(&b), 64), INFLATE_FAILED);
+    ck_assert_int_eq(inflate_reason(z), REASON_BOMB);
     free(empty_blocks);
     buf_done(&b);
     done();
