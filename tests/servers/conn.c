@@ -170,6 +170,15 @@ static size_t conn_allowance(struct conn *c)
     return n < sizeof loop.bytes ? (size_t)n : sizeof loop.bytes;
 }
 
+/* When the next byte of a slow body is due, so that thousands of them cost little. */
+static int64_t conn_next_ns(const struct conn *c)
+{
+    double due_s = (double)(c->paced_bytes + 1) / (double)c->reply.bytes_per_s;
+    int64_t due_ns = c->paced_from_ns + (int64_t)(due_s * (double)NS_PER_S);
+    int64_t least_ns = clock_mono_ns() + SLOW_TICK_NS;
+    return due_ns > least_ns ? due_ns : least_ns;
+}
+
 /* 1: sent whole. 0: the rest waits for EPOLLOUT. -1: the peer is gone. */
 static int conn_push(struct conn *c, const char *p, size_t n)
 {
@@ -201,7 +210,7 @@ static bool conn_send(struct conn *c)
         size_t room = conn_allowance(c);
         bool paced = c->reply.bytes_per_s && c->reply.head_sent;
         if (!room) {
-            timers_set(&loop.timers, &c->timer, clock_mono_ns() + SLOW_TICK_NS);
+            timers_set(&loop.timers, &c->timer, conn_next_ns(c));
             conn_set_interest(c);
             return false;
         }
