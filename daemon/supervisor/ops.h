@@ -27,7 +27,7 @@ void helper_run(struct request *r, char *const *argv,
 /* Ends the processes that verify. */
 void verifies_done(struct supervisor *s);
 
-/* Jobs that wait for their words; see ops_submit.c. */
+/* Jobs that wait for their words; see draft.c. */
 void drafts_client_gone(struct supervisor *s, const struct client *c);
 void drafts_done(struct supervisor *s);
 

@@ -62,7 +62,7 @@ struct supervisor {
     bool disk_low;           /* below disk_reserve: all jobs are held */
     struct disk_guard *guard; /* owned */
     struct list verifies;    /* processes that verify: ops_verify.c */
-    struct list drafts;      /* jobs that wait for their words: ops_submit.c */
+    struct list drafts;      /* jobs that wait for their words: draft.c */
     struct notify notify;
     struct url url;          /* scratch */
     struct buf text;         /* scratch */
