@@ -27,6 +27,7 @@ enum fetch_state fetch_resolve(struct fetch *f)
 {
     if (f->stopped || machine_stopped(f->machine, f->host)) {
         f->no_conn = true;
+        f->kept = f->grant == GRANT_KEPT; /* its connection is still idle */
         return FETCH_REPORT;
     }
     if (!f->name.name && fetch_take_kept(f))

@@ -255,6 +255,8 @@ void block_restore(struct hosts *h, struct host *host, const struct host_block *
     struct host_block *b = block_of(h, host);
     *b = *known;
     b->host = host;
+    b->heap_index = 0;
+    b->counted = BLOCK_NONE;
     list_init(&b->changed);
     host->failures = b->failures ? BLOCK_FAILURES : 0;
     b->said |= b->until_ns <= now_ns;

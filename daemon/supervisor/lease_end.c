@@ -47,7 +47,7 @@ static void release_host(struct lease *l, const struct ipc_end *end, bool unsent
                            .told_sent = l->told_sent,
                            .unsent = unsent,
                            .kept = end->kept,
-                           .reached = !l->busy && (end->kept || end->status)};
+                           .reached = !unsent && !l->busy && (end->kept || end->status)};
     if (host_end(&s->hosts, l->host, &how, clock_mono_ns()))
         ipc_add_number(&l->worker->ipc, IPC_DROP, l->host->id);
 }

@@ -54,7 +54,7 @@ def test_usage_errors_exit_2(stage):
 
 
 def test_commands_not_built_are_refused_by_name(stage):
-    for name in ('why', 'set', 'top', 'schema', 'host', 'report'):
+    for name in ('set', 'top', 'schema', 'report'):
         expect(harness.crawlctl(name, 'x', check=False), 1, f'unsupported: the command {name}', 'hint: ')
 
 

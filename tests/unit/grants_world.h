@@ -41,6 +41,9 @@ struct site {
     bool reached;     /* and the supervisor knows */
     int64_t last_ns, end_ns;
     int connections, busy;
+    int64_t stop_ns, stop_until_ns; /* a worker read 429; how long it is to wait */
+    struct host_block saved;        /* what hosts.log has */
+    bool is_saved;
 };
 
 struct worker {
@@ -51,6 +54,7 @@ struct worker {
     struct list waiting;
     struct bound bound;
     int open[SITES], idle[SITES], free_idle[SITES];
+    int stops[SITES]; /* 429s read that the supervisor does not know of */
 };
 
 struct lease {
@@ -60,6 +64,20 @@ struct lease {
     int grant;
     struct pace pace; /* when granted, by the ledger's own reckoning */
     bool reached, told, keep, ended;
+    bool stopped;    /* its host is: it must not be sent */
+    int64_t sent_ns; /* when it left the worker; 0 not yet */
+    int64_t wait_ns; /* its answer is 429 and this Retry-After; 0 it is not */
+};
+
+/* Rules that can be left out, to see that this is found. */
+enum rule {
+    RULE_NONE,
+    RULE_STOP_UNSENT, /* what was not sent when 429 is read goes back */
+    RULE_STOP_LEASES, /* leases that cross the 429 go back */
+    RULE_STOP_OTHERS, /* other workers are told */
+    RULE_BLOCK,       /* the supervisor blocks the host */
+    RULE_BLOCK_KEPT,  /* and knows it after a restart */
+    RULE_COUNT
 };
 
 struct event {
@@ -88,7 +106,8 @@ static struct {
     int at_address[SITES + SHARED];
     struct lease *leases;
     bool done[JOBS][SITES][URLS];
-    unsigned requests, pumps, deaths;
+    unsigned requests, pumps, deaths, blocks;
+    enum rule without;
     char wrong[200]; /* the first violation */
 } w;
 
@@ -268,12 +287,23 @@ static void check_request(const struct lease *l, const struct site *site)
         wrong("end to start", l->site, w.now - site->end_ns);
 }
 
+/* Without limits other workers are told, which takes its time. */
+static void check_stop(const struct lease *l, const struct site *site)
+{
+    int64_t from_ns = site->stop_ns + (l->grant == GRANT_FREE ? S(.01) : 0);
+    if (l->sent_ns > from_ns && l->sent_ns < site->stop_until_ns)
+        wrong("inside Retry-After", l->site, site->stop_until_ns - l->sent_ns);
+}
+
 static void origin_request(const struct event *e)
 {
     struct site *site = &w.sites[e->site];
     struct lease *l = e->lease;
     int64_t answer_ns = w.now + (int64_t)((.5 + chance()) * (double)site->answer_ns);
     check_request(l, site);
+    check_stop(l, site);
+    if (w.now < FAULTS_END && chance() < .01)
+        l->wait_ns = (int64_t)(2 + chance() * 5) * S(1);
     site->last_ns = w.now;
     site->busy++;
     w.requests++;
@@ -303,15 +333,56 @@ static unsigned roomiest(void)
 static void told_sent(const struct event *e);
 static void told_end(const struct event *e);
 static void told_unsent(const struct event *e);
+static void told_unsent_kept(const struct event *e);
+static void told_busy(const struct event *e);
+static void told_back(const struct event *e);
 static void told_failed(const struct event *e);
 static void told_idle_gone(const struct event *e);
 static void told_closed(const struct event *e);
 static void told_address(const struct event *e);
 
+/* It has a connection; if it must not be sent any more, that is closed. */
 static void worker_send(const struct event *e)
 {
-    if (worker_lives(e))
-        lease_at(way(e->site), origin_request, e->lease);
+    if (!worker_lives(e))
+        return;
+    if (e->lease->stopped) {
+        w.workers[e->slot].open[e->site]--;
+        site_at(way(e->site), origin_closed, e->site, e->slot);
+        if (e->lease->grant != GRANT_FREE)
+            site_at(w.now + HOST_LINGER_NS, told_closed, e->site, e->slot);
+        lease_at(to_supervisor(e->slot), told_unsent, e->lease);
+        return;
+    }
+    e->lease->sent_ns = w.now;
+    lease_at(way(e->site), origin_request, e->lease);
+}
+
+static void worker_stop(const struct event *e)
+{
+    for (struct lease *l = w.leases; l && w.without != RULE_STOP_UNSENT; l = l->next)
+        l->stopped |= !l->sent_ns && !l->ended && l->site == e->site && l->slot == e->slot &&
+                      l->number == w.workers[e->slot].number;
+}
+
+static void worker_heard(const struct event *e)
+{
+    if (worker_lives(e) && w.workers[e->slot].stops[e->site])
+        w.workers[e->slot].stops[e->site]--;
+}
+
+/* 429 was read. */
+static void worker_busy(const struct event *e)
+{
+    struct site *site = &w.sites[e->site];
+    int64_t until_ns = w.now + e->lease->wait_ns;
+    site->stop_ns = w.now;
+    if (until_ns > site->stop_until_ns)
+        site->stop_until_ns = until_ns;
+    w.blocks++;
+    w.workers[e->slot].stops[e->site]++;
+    worker_stop(e);
+    lease_at(to_supervisor(e->slot), told_busy, e->lease);
 }
 
 static void worker_refused(const struct event *e)
@@ -328,7 +399,12 @@ static void worker_lease(const struct event *e)
     int *idle = e->lease->grant == GRANT_FREE ? &me->free_idle[e->site] : &me->idle[e->site];
     if (!worker_lives(e))
         return;
-    if (e->lease->grant != GRANT_OPEN && *idle) {
+    if (me->stops[e->site] && w.without != RULE_STOP_LEASES) {
+        if (e->lease->grant == GRANT_OPEN)
+            site_at(to_supervisor(e->slot), told_closed, e->site, e->slot);
+        lease_at(to_supervisor(e->slot),
+                 e->lease->grant == GRANT_KEPT ? told_unsent_kept : told_unsent, e->lease);
+    } else if (e->lease->grant != GRANT_OPEN && *idle) {
         --*idle;
         worker_send(e);
     } else if (e->lease->grant == GRANT_KEPT) {
@@ -384,6 +460,8 @@ static void worker_answer(const struct event *e)
     bool is_free = e->lease->grant == GRANT_FREE, closed_first = chance() < .5;
     if (!worker_lives(e))
         return;
+    if (e->lease->wait_ns)
+        worker_busy(e);
     if (e->lease->keep && is_free)
         me->free_idle[e->site]++;
     else if (e->lease->keep)
@@ -392,7 +470,7 @@ static void worker_answer(const struct event *e)
         site_at(w.now + S(8), worker_idle_end, e->site, e->slot);
     if (!e->lease->keep && !is_free && closed_first)
         site_at(to_supervisor(e->slot), told_closed, e->site, e->slot);
-    lease_at(to_supervisor(e->slot), told_end, e->lease);
+    lease_at(to_supervisor(e->slot), e->lease->wait_ns ? told_back : told_end, e->lease);
     if (!e->lease->keep && !is_free && !closed_first)
         site_at(to_supervisor(e->slot), told_closed, e->site, e->slot);
 }
