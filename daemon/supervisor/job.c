@@ -157,6 +157,13 @@ json_t *job_counts_json(const struct job_counts *c)
         (json_int_t)c->ended[OUTCOME_EXCLUDED], "duplicates", (json_int_t)c->duplicates);
 }
 
+/* Nothing moves, and hosts of it are blocked. */
+static bool all_blocked(const struct job *j)
+{
+    return j->source.blocked_count && j->source.queued_count && !j->leases_count &&
+           !j->waiting_count;
+}
+
 static const char *hold_why(const struct job *j)
 {
     return j->hold & HOLD_DISK        ? j->why
@@ -164,6 +171,7 @@ static const char *hold_why(const struct job *j)
            : j->hold & HOLD_USER      ? "user"
            : j->hold & HOLD_INPUT_CUT ? "input_cut"
            : j->cancelled             ? "cancelled"
+           : all_blocked(j)           ? "hosts_blocked"
                                       : "";
 }
 

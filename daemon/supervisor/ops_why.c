@@ -188,13 +188,10 @@ static json_t *open_one(struct job *j, const char *url, uint64_t seq)
     }
     json_t *o = standing(j, url, "queued", "");
     json_object_set_new(o, "seq", json_integer((json_int_t)seq));
-    if (q && ahead >= 0) {
+    if (ahead >= 0)
         json_object_set_new(o, "ahead", json_integer(ahead));
+    if (ahead >= 0 || (q && queue_count(&q->entries) > AHEAD_MAX))
         explain_host(j->s, o, q->host, j);
-        return o;
-    }
-    if (q && queue_count(&q->entries) > AHEAD_MAX)
-        because(o, "it is behind more than %d others of its host", AHEAD_MAX);
     else
         because(o, "it is between two of its places: being queued, or its row is being committed");
     return o;

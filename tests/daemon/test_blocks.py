@@ -96,6 +96,7 @@ def test_a_429_with_seconds_is_waited_for_and_costs_no_attempt(stage):
     status = daemon.status()
     assert status['hosts_blocked']['answer'] == status['hosts_blocked']['all'] == 1, status
     assert daemon.show(job)['hosts_blocked'] == 1
+    harness.wait_until(lambda: daemon.show(job)['why'] == 'hosts_blocked', 'the job says why nothing moves')
     assert daemon.call('stats')['hosts']['blocked'] == 1
     fast = daemon.submit({'seeds': [other.url(f'/{n}') for n in range(300)], 'pace': OWN})
     daemon.wait_done(fast)
