@@ -3,9 +3,9 @@
  *
  *      QUEUED ──(fewer than asked_max under way)──▶ ASKED ──dns_known()──▶ KNOWN
  *
- * Known names stand in `known` in the order of their last use; beyond DNS_NAMES_MAX the ones at
- * its head that nobody uses are freed. A name past its time is forgotten: taken out of its bucket
- * so that the next lookup makes a new one, and freed by its last user. */
+ * Known names that nobody uses stand in `unused` in the order of their last use; beyond
+ * DNS_NAMES_MAX the ones at its head are freed. A name past its time is forgotten: taken out of its
+ * bucket so that the next lookup makes a new one, and freed by its last user. */
 #include "daemon/net/dns.h"
 
 #include <errno.h>
@@ -48,14 +48,39 @@ static void name_free(struct dns_name *name)
     free(name);
 }
 
+/* Known names alone. */
 static void name_forget(struct dns_name *name)
 {
     if (!list_empty(&name->link))
-        name->dns->known_count--;
+        name->dns->unused_count--;
     list_del(&name->link);
     list_del(&name->bucket);
     if (!name->users)
         name_free(name);
+}
+
+void dns_name_hold(struct dns_name *name)
+{
+    if (name->state == KNOWN && !list_empty(&name->link)) {
+        list_del(&name->link);
+        name->dns->unused_count--;
+    }
+    name->users++;
+}
+
+void dns_name_drop(struct dns_name *name)
+{
+    struct dns *d = name->dns;
+    if (--name->users || name->state != KNOWN || name->expires_ns == INT64_MAX)
+        return;
+    if (list_empty(&name->bucket)) {
+        name_free(name);
+        return;
+    }
+    list_add_tail(&d->unused, &name->link);
+    d->unused_count++;
+    while (d->unused_count > DNS_NAMES_MAX)
+        name_forget(list_of(d->unused.next, struct dns_name, link));
 }
 
 static struct dns_name *name_find(struct dns *d, const char *host, size_t n, uint64_t hash)
@@ -69,27 +94,15 @@ static struct dns_name *name_find(struct dns *d, const char *host, size_t n, uin
     return NULL;
 }
 
-static void names_trim(struct dns *d)
-{
-    list_each_safe(it, tmp, &d->known)
-    {
-        struct dns_name *name = list_of(it, struct dns_name, link);
-        if (d->known_count <= DNS_NAMES_MAX)
-            break;
-        if (!name->users)
-            name_forget(name);
-    }
-}
-
 static void wake_waiters(struct dns_name *name)
 {
-    name->users++;
+    dns_name_hold(name);
     while (!list_empty(&name->waiters)) {
         struct dns_wait *w = list_of(name->waiters.next, struct dns_wait, link);
         list_del(&w->link);
         w->done(w);
     }
-    name->users--;
+    dns_name_drop(name);
 }
 
 static void dns_pump(struct dns *d);
@@ -100,10 +113,7 @@ void dns_known(struct dns_name *name, enum reason reason, int64_t lifetime_ns)
     name->reason = (uint8_t)reason;
     name->state = KNOWN;
     name->expires_ns = d->resolver.clock_ns() + lifetime_ns;
-    list_add_tail(&d->known, &name->link);
-    d->known_count++;
     wake_waiters(name);
-    names_trim(d);
     dns_pump(d);
 }
 
@@ -204,8 +214,6 @@ static void name_begin(struct dns *d, struct dns_name *name)
     if (is_localhost(name->name, name->len)) {
         name_settle(name, loopback, 2);
         name->expires_ns = d->resolver.clock_ns() + DNS_TTL_MAX_NS;
-        list_add_tail(&d->known, &name->link);
-        d->known_count++;
     } else if (!name->len || name->len > DNS_NAME_BYTES) {
         dns_known(name, REASON_DNS_NOT_FOUND, DNS_TTL_NEGATIVE_NS);
     } else {
@@ -214,6 +222,7 @@ static void name_begin(struct dns *d, struct dns_name *name)
     }
 }
 
+/* Held for the caller. */
 static struct dns_name *name_get(struct dns *d, const char *host, size_t n)
 {
     uint64_t hash = XXH3_64bits_withSeed(host, n, d->seed);
@@ -224,12 +233,12 @@ static struct dns_name *name_get(struct dns *d, const char *host, size_t n)
     }
     if (name) {
         *d->cached += name->state == KNOWN;
+        dns_name_hold(name);
         return name;
     }
     name = name_new(d, host, n, hash);
-    name->users++;
+    dns_name_hold(name);
     name_begin(d, name);
-    name->users--;
     return name;
 }
 
@@ -237,18 +246,11 @@ bool dns_lookup(struct dns *d, const char *host, size_t n, struct dns_wait *w)
 {
     n -= n && host[n - 1] == '.';
     struct dns_name *name = name_get(d, host, n > DNS_NAME_BYTES ? DNS_NAME_BYTES + 1 : n);
-    name->users++;
     w->name = name;
     list_init(&w->link);
-    if (name->state != KNOWN) {
+    if (name->state != KNOWN)
         list_add_tail(&name->waiters, &w->link);
-        return false;
-    }
-    if (!list_empty(&name->link)) {
-        list_del(&name->link);
-        list_add_tail(&d->known, &name->link);
-    }
-    return true;
+    return name->state == KNOWN;
 }
 
 bool dns_is_answered(const struct dns_wait *w)
@@ -263,8 +265,7 @@ void dns_release(struct dns *d, struct dns_wait *w)
         return;
     w->name = NULL;
     list_del(&w->link);
-    if (!--name->users && name->state == KNOWN && list_empty(&name->bucket))
-        name_free(name);
+    dns_name_drop(name);
 }
 
 /* ---- the whole ---- */
@@ -279,7 +280,7 @@ int dns_init(struct dns *d, struct ev_loop *loop, const char *servers, uint64_t 
     list_init(&d->queue);
     list_init(&d->asked);
     list_init(&d->half);
-    list_init(&d->known);
+    list_init(&d->unused);
     ev_timer_init(&d->tick, on_tick, TICK_S, TICK_S);
     if (getrandom(&d->seed, sizeof d->seed, 0) != sizeof d->seed)
         return -EIO;

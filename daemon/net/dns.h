@@ -36,7 +36,7 @@
 
 struct dns_name {
     struct list bucket;  /* by hash; not linked: forgotten, lives for its users */
-    struct list link;    /* by state: to be asked; of dns' asked or half; known */
+    struct list link;    /* by state: to be asked; of dns' asked or half; unused */
     struct list waiters; /* struct dns_wait */
     struct dns *dns;     /* borrowed */
     struct addr *addr;   /* owned, count of them, IPv4 first */
@@ -66,12 +66,12 @@ struct dns {
     struct resolver resolver;
     struct ev_timer tick; /* runs while questions are under way */
     struct list bucket[DNS_BUCKETS];
-    struct list queue; /* names waiting to be asked */
-    struct list asked; /* names that are asked for, by the time they are late */
-    struct list half;  /* names that lack a family they can do without, by the time they do */
-    struct list known; /* answered names, least recently used first */
+    struct list queue;  /* names waiting to be asked */
+    struct list asked;  /* names that are asked for, by the time they are late */
+    struct list half;   /* names that lack a family they can do without, by the time they do */
+    struct list unused; /* answered names nobody uses, least recently used first */
     uint64_t seed;
-    unsigned known_count;
+    unsigned unused_count;
     unsigned asked_count;              /* names that are asked for and not late */
     unsigned asked_max;                /* grows with answers, shrinks when many are late */
     unsigned grown_count;              /* answers since it last grew */

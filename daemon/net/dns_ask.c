@@ -179,11 +179,11 @@ static void ask_late(struct dns *d, struct dns_name *name)
         dns_adapt(d, true);
     give_place(name);
     enter(name, &d->asked, DNS_LATE_NS);
-    name->users++;
+    dns_name_hold(name);
     for (int i = 0; i < 2; i++)
         if (name->ask && name->ask->question[i].status == ASKING)
             resolver_more(&d->resolver, &name->ask->question[i].query);
-    name->users--;
+    dns_name_drop(name);
 }
 
 static struct dns_name *first_due(struct dns *d, struct list *list)

@@ -21,4 +21,8 @@ void dns_ask_free(struct dns_name *name);
 /* In dns.c: the name's addresses are complete, or there is a reason why it has none. */
 void dns_known(struct dns_name *name, enum reason reason, int64_t lifetime_ns);
 
+/* In dns.c: a held name is not freed, and one that nobody holds only as long as it is new. */
+void dns_name_hold(struct dns_name *name);
+void dns_name_drop(struct dns_name *name);
+
 #endif

@@ -334,22 +334,46 @@ START_TEST(a_name_that_cannot_be_is_not_found)
 }
 END_TEST
 
+/* Names that need no question, and are never answered by a server. */
+static void look_up_local(struct dns_wait *w, int i)
+{
+    char host[32];
+    snprintf(host, sizeof host, "h%d.localhost", i);
+    ck_assert(look_up(w, host));
+}
+
 START_TEST(the_cache_is_bounded)
 {
     begin();
-    t.ip = two;
-    t.ip_count = 1;
     for (int i = 0; i < DNS_NAMES_MAX + 500; i++) {
-        char host[32];
         struct dns_wait w = {0};
-        snprintf(host, sizeof host, "h%d.localhost", i);
-        look_up(&w, host);
+        look_up_local(&w, i);
         dns_release(t.dns, &w);
+        ck_assert_uint_le(t.dns->unused_count, DNS_NAMES_MAX);
     }
-    struct dns_wait w = {0};
-    resolve(&w, "e.example");
-    dns_release(t.dns, &w);
-    ck_assert_uint_le(t.dns->known_count, DNS_NAMES_MAX);
+    end();
+}
+END_TEST
+
+START_TEST(names_in_use_take_no_place_in_the_cache)
+{
+    begin();
+    static struct dns_wait w[DNS_NAMES_MAX + 500];
+    int count = (int)(sizeof w / sizeof *w);
+    memset(w, 0, sizeof w);
+    for (int i = 0; i < count; i++)
+        look_up_local(&w[i], i);
+    ck_assert_uint_eq(t.dns->unused_count, 0);
+    struct dns_name *first = w[0].name;
+    struct dns_wait again = {0};
+    dns_release(t.dns, &w[0]);
+    look_up_local(&again, 0);
+    ck_assert_ptr_eq(again.name, first);
+    ck_assert_uint_eq(t.dns->unused_count, 0);
+    dns_release(t.dns, &again);
+    for (int i = 1; i < count; i++)
+        dns_release(t.dns, &w[i]);
+    ck_assert_uint_eq(t.dns->unused_count, DNS_NAMES_MAX);
     end();
 }
 END_TEST
@@ -386,4 +410,5 @@ UNIT_TESTS("dns", many_lookups_of_one_name_are_one_question, a_short_life_is_a_m
            what_is_not_found_is_remembered_for_a_minute, says_why_there_is_no_address,
            a_released_lookup_is_not_told, addresses_in_use_outlive_their_place_in_the_cache,
            localhost_needs_no_server, a_name_that_cannot_be_is_not_found, the_cache_is_bounded,
+           names_in_use_take_no_place_in_the_cache,
            more_names_than_may_be_asked_at_once_are_all_answered)
