@@ -49,6 +49,7 @@ struct conn {
     struct list link; /* in loop.conns */
     struct ledger_peer who;
     int64_t opened_ns, arrived_ns;
+    int64_t sent_ns;      /* just before bytes of an answer last went out */
     uint64_t paced_bytes; /* sent of a slow body */
     int64_t paced_from_ns;
 };
@@ -101,7 +102,7 @@ static void conn_open(int fd)
 static void conn_log(struct conn *c, bool answered)
 {
     if (ledger_is_open())
-        ledger_request(&c->who, c->arrived_ns, answered ? clock_mono_ns() : 0, buf_str(&c->host),
+        ledger_request(&c->who, c->arrived_ns, answered ? c->sent_ns : 0, buf_str(&c->host),
                        buf_str(&c->method), buf_str(&c->target),
                        c->reply.head_sent ? c->reply.status : 0);
 }
@@ -182,6 +183,8 @@ static int64_t conn_next_ns(const struct conn *c)
 /* 1: sent whole. 0: the rest waits for EPOLLOUT. -1: the peer is gone. */
 static int conn_push(struct conn *c, const char *p, size_t n)
 {
+    if (ledger_is_open())
+        c->sent_ns = clock_mono_ns();
     ssize_t sent = send(c->watch.fd, p, n, MSG_NOSIGNAL);
     if (sent < 0 && errno != EAGAIN && errno != EINTR)
         return -1;

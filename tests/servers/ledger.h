@@ -4,10 +4,10 @@
  *   R ARRIVED_NS ANSWERED_NS CONNECTION PEER LOCAL HOST METHOD TARGET STATUS   a request
  *   C OPENED_NS CLOSED_NS CONNECTION PEER LOCAL                                a connection
  *
- * Times are CLOCK_MONOTONIC; ANSWERED_NS is 0 where the peer left before the last byte was
- * handed to the kernel, STATUS is 0 where none was sent. CONNECTION is PID.N. Blanks, control
- * bytes, '%' and bytes above 126 are written %XX, an empty field as "-". Lines of several
- * processes never mix. */
+ * Times are CLOCK_MONOTONIC; ANSWERED_NS is taken just before the last bytes are handed to the
+ * kernel, so that nobody who waits for them is earlier; 0 where the peer left before. STATUS is 0
+ * where none was sent. CONNECTION is PID.N. Blanks, control bytes, '%' and bytes above 126 are
+ * written %XX, an empty field as "-". Lines of several processes never mix. */
 #ifndef SERVERS_LEDGER_H
 #define SERVERS_LEDGER_H
 
