@@ -7,166 +7,16 @@
  *                         └─▶ c->rest ─▶ library (the next)
  *
  * As long as there is more in there, WANT_READ only means that something was dealt with which is no
- * data (a session ticket of TLS 1.3), and the library is asked again.
- *
- * Randomness comes from getrandom(2) and files are read by tls_new() alone, so that a sandbox may
- * forbid open(2) afterwards. */
-#include "daemon/net/tls.h"
+ * data (a session ticket of TLS 1.3), and the library is asked again. */
+#include "daemon/net/tls_impl.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
-#include <time.h>
 
-#include <mbedtls/error.h>
-#include <mbedtls/net_sockets.h>
-#include <mbedtls/ssl.h>
-#include <mbedtls/ssl_ciphersuites.h>
-#include <mbedtls/version.h>
-#include <mbedtls/x509_crt.h>
-
-#include "common/buf.h"
 #include "common/clock.h"
-#include "common/log.h"
-#include "common/slab.h"
-#include "common/xalloc.h"
-#include "daemon/net/sessions.h"
 
-#define IN_BYTES   (18u << 10) /* a record and the next one's head */
-#define ROUNDS_MAX 64          /* of one call, that led to nothing */
-#define SAN_IP     (MBEDTLS_ASN1_CONTEXT_SPECIFIC | 7)
-
-#define DHM_BITS_MIN 2048 /* the library's own bound is 1024 */
-
-/* ---- 2.28 and 3.6 ---- */
-
-#if MBEDTLS_VERSION_MAJOR >= 3
-#include <psa/crypto.h>
-
-#define VERSIONS    "1.2 or 1.3"
-#define BAD_VERSION MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION
-#define BAD_CERTIFICATE MBEDTLS_ERR_SSL_BAD_CERTIFICATE
-
-static const uint16_t groups[] = {
-    MBEDTLS_SSL_IANA_TLS_GROUP_X25519,    MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1,
-    MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1, MBEDTLS_SSL_IANA_TLS_GROUP_SECP521R1,
-    MBEDTLS_SSL_IANA_TLS_GROUP_X448,      MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
-
-static int library_init(void)
-{
-    return psa_crypto_init() == PSA_SUCCESS ? 0 : -EIO;
-}
-
-static void set_versions(mbedtls_ssl_config *conf)
-{
-    mbedtls_ssl_conf_groups(conf, groups);
-    mbedtls_ssl_conf_min_tls_version(conf, MBEDTLS_SSL_VERSION_TLS1_2);
-    mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(
-        conf, MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
-}
-
-static bool is_ticket(int r)
-{
-    return r == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET;
-}
-#else
-#define MBEDTLS_PRIVATE(member) member
-#define VERSIONS                "1.2"
-#define BAD_VERSION             MBEDTLS_ERR_SSL_BAD_HS_PROTOCOL_VERSION
-#define BAD_CERTIFICATE         MBEDTLS_ERR_SSL_BAD_HS_CERTIFICATE
-
-static const mbedtls_ecp_group_id groups[] = {MBEDTLS_ECP_DP_CURVE25519, MBEDTLS_ECP_DP_SECP256R1,
-                                              MBEDTLS_ECP_DP_SECP384R1, MBEDTLS_ECP_DP_SECP521R1,
-                                              MBEDTLS_ECP_DP_NONE};
-
-static int library_init(void)
-{
-    return 0;
-}
-
-static void set_versions(mbedtls_ssl_config *conf)
-{
-    mbedtls_ssl_conf_curves(conf, groups);
-    mbedtls_ssl_conf_min_version(conf, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
-}
-
-static bool is_ticket(int r)
-{
-    return false;
-}
-#endif
-
-/* The cipher suites offered, best first: ChaCha20 is the fastest here. */
-#define SUITES(ROW)                                                                                \
-    ROW(TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256)                                             \
-    ROW(TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256)                                               \
-    ROW(TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256)                                                   \
-    ROW(TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256)                                                     \
-    ROW(TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384)                                                   \
-    ROW(TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384)                                                     \
-    ROW(TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256)                                                   \
-    ROW(TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256)                                                     \
-    ROW(TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384)                                                   \
-    ROW(TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384)                                                     \
-    ROW(TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA)                                                      \
-    ROW(TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA)                                                        \
-    ROW(TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA)                                                      \
-    ROW(TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA)                                                        \
-    ROW(TLS_RSA_WITH_AES_128_GCM_SHA256)                                                           \
-    ROW(TLS_RSA_WITH_AES_256_GCM_SHA384)                                                           \
-    ROW(TLS_RSA_WITH_AES_128_CBC_SHA256)                                                           \
-    ROW(TLS_RSA_WITH_AES_256_CBC_SHA256)                                                           \
-    ROW(TLS_RSA_WITH_AES_128_CBC_SHA)                                                              \
-    ROW(TLS_RSA_WITH_AES_256_CBC_SHA)                                                              \
-    ROW(TLS_DHE_RSA_WITH_AES_128_GCM_SHA256)                                                       \
-    ROW(TLS_DHE_RSA_WITH_AES_256_GCM_SHA384)
-
-#if MBEDTLS_VERSION_MAJOR >= 3
-#define SUITES_1_3(ROW)                                                                            \
-    ROW(MBEDTLS_TLS1_3_CHACHA20_POLY1305_SHA256, "TLS_CHACHA20_POLY1305_SHA256")                   \
-    ROW(MBEDTLS_TLS1_3_AES_128_GCM_SHA256, "TLS_AES_128_GCM_SHA256")                               \
-    ROW(MBEDTLS_TLS1_3_AES_256_GCM_SHA384, "TLS_AES_256_GCM_SHA384")
-#else
-#define SUITES_1_3(ROW)
-#endif
-
-static const int suites[] = {
-#define ROW_1_3(id, name) id,
-#define ROW(name)         MBEDTLS_##name,
-    SUITES_1_3(ROW_1_3) SUITES(ROW) 0
-#undef ROW_1_3
-#undef ROW
-};
-
-static const char *const suite_names[] = {
-#define ROW_1_3(id, name) name,
-#define ROW(name)         #name,
-    SUITES_1_3(ROW_1_3) SUITES(ROW)
-#undef ROW_1_3
-#undef ROW
-};
-
-/* Flags of a certificate, the most telling first. */
-static const struct {
-    uint32_t flag;
-    const char *why;
-} whys[] = {
-    {MBEDTLS_X509_BADCERT_EXPIRED, "the certificate has expired"},
-    {MBEDTLS_X509_BADCERT_FUTURE, "the certificate is not valid yet"},
-    {MBEDTLS_X509_BADCERT_CN_MISMATCH, "the certificate is for another name"},
-    {MBEDTLS_X509_BADCERT_REVOKED, "the certificate was revoked"},
-    {MBEDTLS_X509_BADCERT_BAD_MD | MBEDTLS_X509_BADCERT_BAD_PK | MBEDTLS_X509_BADCERT_BAD_KEY,
-     "the certificate has a weak signature or key"},
-    {MBEDTLS_X509_BADCERT_NOT_TRUSTED, "the certificate is of an unknown authority"},
-    {MBEDTLS_X509_BADCERT_KEY_USAGE | MBEDTLS_X509_BADCERT_EXT_KEY_USAGE |
-         MBEDTLS_X509_BADCERT_NS_CERT_TYPE,
-     "the certificate is not one for servers"},
-    {MBEDTLS_X509_BADCERT_MISSING, "there is no certificate"},
-    {UINT32_MAX, "the certificate is not valid"},
-};
+#define ROUNDS_MAX 64 /* of one call, that led to nothing */
 
 /* RFC 8446, section 6.2. */
 static const struct {
@@ -194,53 +44,7 @@ static const struct {
 
 #define ALERT_PROTOCOL_VERSION 70
 
-struct tls {
-    mbedtls_x509_crt trust;
-    bool trusts;                          /* there is an authority in `trust` */
-    mbedtls_ssl_config conf[TLS_OFF + 1]; /* by enum tls_verify */
-    struct sessions sessions;
-    struct slab conns;
-    unsigned char scratch[SESSION_BYTES_MAX + 1]; /* a session on its way */
-    size_t in_off, in_len;
-    unsigned char in[IN_BYTES];
-};
-
-struct tls_conn {
-    struct tls *tls; /* borrowed */
-    mbedtls_ssl_context ssl;
-    struct buf rest; /* received, and not yet asked for */
-    int fd;          /* borrowed */
-    enum tls_verify verify;
-    uint64_t origin;
-    int64_t verified_ns; /* of the session that was offered */
-    const char *why;     /* as the session that was offered says */
-    struct tls_info info;
-    const char *detail; /* of the failure */
-    enum reason reason; /* of the failure; NONE: no handshake has failed */
-    ssize_t end;        /* what reading ended with; 1: it did not */
-    unsigned char ip[16];
-    uint8_t ip_len;     /* 0: there is a name */
-    uint8_t first;      /* byte of all received */
-    bool offered, full; /* a session was offered; a certificate came */
-    bool selfsigned;
-    bool heard, dry;
-    bool over;  /* the handshake */
-    bool ended; /* our end was said */
-};
-
 /* ---- bytes in and out ---- */
-
-static int random_bytes(void *ctx, unsigned char *p, size_t n)
-{
-    while (n) {
-        ssize_t got = getrandom(p, n < 256 ? n : 256, 0);
-        if (got < 0 && errno != EINTR)
-            return MBEDTLS_ERR_SSL_INTERNAL_ERROR;
-        p += got > 0 ? got : 0;
-        n -= got > 0 ? (size_t)got : 0;
-    }
-    return 0;
-}
 
 static int bio_send(void *ctx, const unsigned char *p, size_t n)
 {
@@ -318,87 +122,6 @@ static void end_reading(struct tls_conn *c)
     t->in_len = 0;
 }
 
-/* ---- the worker's part ---- */
-
-static void load_trust(struct tls *t, const char *path)
-{
-    int failed = mbedtls_x509_crt_parse_file(&t->trust, path);
-    t->trusts = t->trust.version != 0;
-    if (!t->trusts)
-        log_warning(
-            "ca_file=\"%s\" error=\"no certificate authorities could be read\" "
-            "hint=\"https pages fail unless tls_verify is record or off; Debian has them in "
-            "ca-certificates\"",
-            path);
-    else if (failed)
-        log_info("ca_file=\"%s\" unreadable=%d", path, failed);
-}
-
-static int conf_init(struct tls *t, enum tls_verify verify)
-{
-    static const char *alpn[] = {"http/1.1", NULL};
-    mbedtls_ssl_config *conf = &t->conf[verify];
-    if (mbedtls_ssl_config_defaults(conf, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
-                                    MBEDTLS_SSL_PRESET_DEFAULT))
-        return -ENOMEM;
-    set_versions(conf);
-    mbedtls_ssl_conf_rng(conf, random_bytes, NULL);
-    mbedtls_ssl_conf_ciphersuites(conf, suites);
-    mbedtls_ssl_conf_dhm_min_bitlen(conf, DHM_BITS_MIN);
-    mbedtls_ssl_conf_renegotiation(conf, MBEDTLS_SSL_RENEGOTIATION_DISABLED);
-    mbedtls_ssl_conf_session_tickets(conf, MBEDTLS_SSL_SESSION_TICKETS_ENABLED);
-    mbedtls_ssl_conf_authmode(conf, verify == TLS_STRICT ? MBEDTLS_SSL_VERIFY_REQUIRED
-                                                         : MBEDTLS_SSL_VERIFY_OPTIONAL);
-    if (t->trusts && verify != TLS_OFF)
-        mbedtls_ssl_conf_ca_chain(conf, &t->trust, NULL);
-    return mbedtls_ssl_conf_alpn_protocols(conf, alpn) ? -ENOMEM : 0;
-}
-
-int tls_new(const char *ca_file, struct tls **ret_tls)
-{
-    struct tls *t = xcalloc(1, sizeof *t);
-    struct tm tm;
-    time_t now = time(NULL);
-    gmtime_r(&now, &tm); /* reads the time zone's file, the first time */
-    sessions_init(&t->sessions);
-    slab_init(&t->conns, sizeof(struct tls_conn));
-    mbedtls_x509_crt_init(&t->trust);
-    for (int i = TLS_STRICT; i <= TLS_OFF; i++)
-        mbedtls_ssl_config_init(&t->conf[i]);
-    int err = library_init();
-    if (!err)
-        load_trust(t, ca_file ? ca_file : TLS_CA_FILE);
-    for (int i = TLS_STRICT; i <= TLS_OFF && !err; i++)
-        err = conf_init(t, (enum tls_verify)i);
-    if (err)
-        tls_free(t);
-    else
-        *ret_tls = t;
-    return err;
-}
-
-void tls_free(struct tls *t)
-{
-    if (!t)
-        return;
-    for (int i = TLS_STRICT; i <= TLS_OFF; i++)
-        mbedtls_ssl_config_free(&t->conf[i]);
-    mbedtls_x509_crt_free(&t->trust);
-    sessions_done(&t->sessions);
-    slab_done(&t->conns);
-    free(t);
-}
-
-unsigned tls_count(const struct tls *t)
-{
-    return (unsigned)t->conns.used_count;
-}
-
-size_t tls_session_bytes(const struct tls *t)
-{
-    return t->sessions.bytes;
-}
-
 /* ---- sessions ---- */
 
 enum tls_known tls_known(struct tls *t, uint64_t origin)
@@ -454,43 +177,6 @@ static void take_session(struct tls_conn *c)
     sessions_put(&t->sessions, &about, t->scratch, len);
 }
 
-/* ---- certificates ---- */
-
-static bool has_address(const mbedtls_x509_crt *crt, const unsigned char *ip, size_t len)
-{
-    for (const mbedtls_x509_sequence *s = &crt->subject_alt_names; s; s = s->next)
-        if (s->buf.tag == SAN_IP && s->buf.len == len && !memcmp(s->buf.p, ip, len))
-            return true;
-    return false;
-}
-
-/* What the library does not look at: addresses (2.28 knows names alone). */
-static int look_at(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
-{
-    struct tls_conn *c = ctx;
-    if (depth)
-        return 0;
-    if (c->ip_len && !has_address(crt, c->ip, c->ip_len))
-        *flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
-    c->selfsigned = crt->issuer_raw.len == crt->subject_raw.len &&
-                    !memcmp(crt->issuer_raw.p, crt->subject_raw.p, crt->subject_raw.len);
-    return 0;
-}
-
-static const char *why_of(const struct tls_conn *c, uint32_t flags)
-{
-    if (!flags)
-        return NULL;
-    for (size_t i = 0; i < sizeof whys / sizeof *whys; i++) {
-        if (!(flags & whys[i].flag))
-            continue;
-        if (whys[i].flag == MBEDTLS_X509_BADCERT_NOT_TRUSTED && c->selfsigned)
-            return "the certificate is self-signed";
-        return whys[i].why;
-    }
-    return NULL;
-}
-
 /* ---- one connection ---- */
 
 /* Nothing is asked of the library about an address: it would send it as a name. */
@@ -526,7 +212,7 @@ struct tls_conn *tls_open(struct tls *t, int fd, const struct tls_peer *peer)
         slab_put(&t->conns, c);
         return NULL;
     }
-    mbedtls_ssl_set_verify(&c->ssl, look_at, c);
+    mbedtls_ssl_set_verify(&c->ssl, tls_look_at, c);
     mbedtls_ssl_set_bio(&c->ssl, c, bio_send, bio_recv, NULL);
     offer_session(c);
     return c;
@@ -593,14 +279,14 @@ static enum tls_verdict failed(struct tls_conn *c, int r)
     bool no_tls = c->heard && (c->first < 20 || c->first > 23);
     uint32_t flags = mbedtls_ssl_get_verify_result(&c->ssl);
     c->end = TLS_BROKEN;
-    if (r == BAD_VERSION || (r == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE &&
-                             c->ssl.MBEDTLS_PRIVATE(in_msg)[1] == ALERT_PROTOCOL_VERSION)) {
+    if (r == TLS_BAD_VERSION || (r == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE &&
+                                 c->ssl.MBEDTLS_PRIVATE(in_msg)[1] == ALERT_PROTOCOL_VERSION)) {
         c->reason = REASON_TLS_VERSION;
-        c->detail = "the server does not speak TLS " VERSIONS;
+        c->detail = "the server does not speak TLS " TLS_VERSIONS;
     } else if (r == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED ||
-               (r == BAD_CERTIFICATE && flags && !(flags & MBEDTLS_X509_BADCERT_SKIP_VERIFY))) {
+               (r == TLS_BAD_CERTIFICATE && flags && !(flags & MBEDTLS_X509_BADCERT_SKIP_VERIFY))) {
         c->reason = REASON_TLS_VERIFY;
-        c->detail = why_of(c, flags);
+        c->detail = tls_why(c, flags);
     } else if (r == MBEDTLS_ERR_SSL_CA_CHAIN_REQUIRED) {
         c->reason = REASON_TLS_VERIFY;
         c->detail = "no certificate authorities are known; see ca_file";
@@ -611,25 +297,16 @@ static enum tls_verdict failed(struct tls_conn *c, int r)
     return TLS_FAILED;
 }
 
-static const char *suite_name(const mbedtls_ssl_context *ssl)
-{
-    int id = mbedtls_ssl_get_ciphersuite_id(mbedtls_ssl_get_ciphersuite(ssl));
-    for (size_t i = 0; i < sizeof suite_names / sizeof *suite_names; i++)
-        if (suites[i] == id)
-            return suite_names[i];
-    return "unknown";
-}
-
 static enum tls_verdict done(struct tls_conn *c)
 {
     bool is_1_3 = !strcmp(mbedtls_ssl_get_version(&c->ssl), "TLSv1.3");
     c->over = true;
     c->info.version = is_1_3 ? "1.3" : "1.2";
-    c->info.cipher = suite_name(&c->ssl);
+    c->info.cipher = tls_suite_name(&c->ssl);
     c->info.resumed = c->offered && !c->full;
     c->info.why = c->verify == TLS_OFF ? "not verified"
                   : c->info.resumed    ? c->why
-                                       : why_of(c, mbedtls_ssl_get_verify_result(&c->ssl));
+                                       : tls_why(c, mbedtls_ssl_get_verify_result(&c->ssl));
     if (!is_1_3)
         take_session(c);
     return TLS_DONE;
@@ -687,7 +364,7 @@ ssize_t tls_read(struct tls_conn *c, void *p, size_t n)
         int r = mbedtls_ssl_read(&c->ssl, (unsigned char *)p + got, n - got);
         if (r > 0) {
             got += (size_t)r;
-        } else if (is_ticket(r)) {
+        } else if (TLS_IS_TICKET(r)) {
             take_session(c);
             rounds++;
         } else if (r == MBEDTLS_ERR_SSL_WANT_READ && !drained(c)) {
