@@ -146,6 +146,15 @@ void fetch_detour(struct fetch *f, enum fetch_state to);
 void fetch_stop_clock(struct fetch *f);
 void fetch_go_clock(struct fetch *f, int64_t since_ns);
 
+/* The deadline of wheel.h is over: the one place where lateness is seen. */
+void fetch_late(struct wheel_member *member);
+
+/* It is in another row: that one's limit begins. */
+void fetch_row_began(struct fetch *f);
+
+/* A limit from then on; INT64_MAX is none. */
+int64_t deadline_add(int64_t at_ns, int64_t limit_ns);
+
 /* Microseconds since it began; at least 1. */
 uint32_t fetch_us(const struct fetch *f);
 

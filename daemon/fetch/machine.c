@@ -8,7 +8,7 @@
  *                   └─────────┴────────┴──────┴──────┴────────────────────────────────────┘  ▼
  *                                                                                     its message
  *
- * fetch_enter() alone changes the state; machine_late() alone sees lateness. */
+ * fetch_enter() alone changes the state; fetch_late() in deadline.c alone sees lateness. */
 #include "daemon/fetch/machine.h"
 
 #include <assert.h>
@@ -28,86 +28,14 @@
 static const struct {
     const char *name, *help;
     enum fetch_state (*step)(struct fetch *f);
-    size_t limit; /* offset in struct job_limits */
-    enum reason late;
 } route[FETCH_STATE_COUNT] = {
 #define ROW(state_, step_, help_, limit_, late_)                                                   \
-    [FETCH_##state_] = {.name = #state_,                                                           \
-                        .help = help_,                                                             \
-                        .step = fetch_##step_,                                                     \
-                        .limit = offsetof(struct job_limits, limit_),                              \
-                        .late = REASON_##late_},
+    [FETCH_##state_] = {.name = #state_, .help = help_, .step = fetch_##step_},
     FETCH_ROUTE(ROW)
 #undef ROW
 };
 
 static_assert(FETCH_STATE_COUNT <= STATS_STATES_MAX, "every row has its gauge");
-
-/* ---- time ---- */
-
-uint32_t fetch_us(const struct fetch *f)
-{
-    int64_t us = (clock_mono_ns() - f->begin_ns) / 1000;
-    return us < 1 ? 1 : us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
-}
-
-static int64_t add_ns(int64_t at_ns, int64_t limit_ns)
-{
-    return limit_ns > INT64_MAX - at_ns ? INT64_MAX : at_ns + limit_ns;
-}
-
-static int64_t row_limit_ns(const struct fetch *f)
-{
-    return *(const int64_t *)((const char *)&f->job->limits + route[f->state].limit);
-}
-
-/* The nearest of the row's limit, the total, the minimum rate and the next look at the socket. */
-static void fetch_set_deadline(struct fetch *f)
-{
-    int64_t due_ns = f->limit_ns < f->total_ns ? f->limit_ns : f->total_ns;
-    if (f->answer && f->answer->rate_ns < due_ns)
-        due_ns = f->answer->rate_ns;
-    if (f->look_ns && f->look_ns < due_ns)
-        due_ns = f->look_ns;
-    wheel_set(&f->machine->wheel, &f->wheel, due_ns);
-}
-
-void fetch_rate_begin(struct fetch *f)
-{
-    const struct job_limits *limits = &f->job->limits;
-    f->answer->rate_ns = add_ns(clock_mono_ns(), limits->rate_ns);
-    f->answer->rate_bytes = f->wire_bytes + limits->rate_bytes;
-}
-
-/* A span of the minimum rate is over: is the answer below it? */
-static bool fetch_is_slow(struct fetch *f, int64_t now_ns)
-{
-    if (!f->answer || f->answer->rate_ns > now_ns)
-        return false;
-    if (f->wire_bytes < f->answer->rate_bytes)
-        return true;
-    fetch_rate_begin(f);
-    return false;
-}
-
-void fetch_progress(struct fetch *f, int64_t limit_ns)
-{
-    f->limit_ns = add_ns(clock_mono_ns(), limit_ns);
-    fetch_set_deadline(f);
-}
-
-void fetch_stop_clock(struct fetch *f)
-{
-    wheel_remove(&f->machine->wheel, &f->wheel);
-}
-
-void fetch_go_clock(struct fetch *f, int64_t since_ns)
-{
-    int64_t waited_ns = clock_mono_ns() - since_ns;
-    f->limit_ns = add_ns(f->limit_ns, waited_ns);
-    f->total_ns = add_ns(f->total_ns, waited_ns);
-    fetch_set_deadline(f);
-}
 
 /* ---- the driver ---- */
 
@@ -119,11 +47,7 @@ static void fetch_enter(struct fetch *f, enum fetch_state to)
     list_del(&f->link);
     list_add_tail(&m->row[to], &f->link);
     f->state = (uint8_t)to;
-    int64_t limit_ns = row_limit_ns(f);
-    if (to >= FETCH_JUDGE)
-        wheel_remove(&m->wheel, &f->wheel);
-    else
-        fetch_progress(f, limit_ns);
+    fetch_row_began(f);
 }
 
 void machine_drive(struct fetch *f)
@@ -166,49 +90,6 @@ void fetch_tell_sent(struct fetch *f)
         return;
     f->tell_sent = false;
     ipc_add_number(f->machine->uplink, IPC_SENT, f->lease);
-}
-
-void fetch_look_later(struct fetch *f)
-{
-    f->look_ns = clock_mono_ns() + FETCH_LOOK_NS;
-    fetch_set_deadline(f);
-}
-
-/* What no event tells: whether the request was acknowledged, whether a descriptor fell free. */
-static void fetch_look(struct fetch *f)
-{
-    f->look_ns = 0;
-    if (f->state != FETCH_HEAD)
-        machine_drive(f);
-    else if (conn_acknowledged(f->conn))
-        fetch_tell_sent(f);
-    else
-        fetch_look_later(f);
-}
-
-/* The one place where lateness is seen. */
-static void machine_late(struct wheel_member *member)
-{
-    struct fetch *f = list_of(member, struct fetch, wheel);
-    int64_t now_ns = clock_mono_ns();
-    bool slow = fetch_is_slow(f, now_ns);
-    if (f->limit_ns > now_ns && f->total_ns > now_ns && !slow) {
-        fetch_set_deadline(f);
-        fetch_look(f);
-        return;
-    }
-    if (f->state == FETCH_CONNECT && f->total_ns > now_ns && fetch_next_address(f)) {
-        machine_drive(f);
-        return;
-    }
-    enum reason reason = route[f->state].late;
-    if (f->total_ns <= now_ns)
-        reason = REASON_TOTAL_TIMEOUT;
-    else if (f->limit_ns > now_ns)
-        reason = REASON_TOO_SLOW;
-    else if (f->state == FETCH_HEAD && f->answer)
-        reason = REASON_IDLE_TIMEOUT;
-    fetch_detour(f, fetch_fail(f, reason, NULL));
 }
 
 /* ---- leases ---- */
@@ -268,7 +149,7 @@ static struct fetch *fetch_new(struct machine *m, struct job *j, const struct ip
     f->url_len = l->url_len;
     f->wall_ns = clock_wall_ns();
     f->begin_ns = clock_mono_ns();
-    f->total_ns = add_ns(f->begin_ns, j->limits.total_ns);
+    f->total_ns = deadline_add(f->begin_ns, j->limits.total_ns);
     wheel_member_init(&f->wheel);
     list_add_tail(&m->row[f->state], &f->link);
     m->stats->in_state[f->state]++;
@@ -470,7 +351,7 @@ int machine_init(struct machine *m, struct ev_loop *loop, struct ipc *uplink,
     slab_init(&m->answers, sizeof(struct answer));
     decode_init(m);
     policy_init(&m->policy);
-    wheel_init(&m->wheel, loop, machine_late);
+    wheel_init(&m->wheel, loop, fetch_late);
     pool_init(&m->pool, loop, &pool_ops, m);
     m->pool.source = m->conf.source.family ? &m->conf.source : NULL;
     m->pool.open_max = conf->open_max;

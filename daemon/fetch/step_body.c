@@ -62,13 +62,9 @@ static enum fetch_state without_credit(struct fetch *f)
 
 void fetch_go_on(struct fetch *f)
 {
-    int64_t waited_ns = clock_mono_ns() - f->answer->poor_ns;
     list_del(&f->answer->room);
     conn_resume(f->conn, f->machine->loop);
-    if (f->total_ns != INT64_MAX)
-        f->total_ns += waited_ns;
-    if (f->answer->rate_ns != INT64_MAX)
-        f->answer->rate_ns += waited_ns;
+    fetch_go_clock(f, f->answer->poor_ns);
     fetch_progress(f, f->job->limits.idle_ns);
 }
 

@@ -451,6 +451,48 @@ START_TEST(more_fetches_than_descriptors_wait_and_end)
 }
 END_TEST
 
+START_TEST(fetches_wait_for_a_slot_before_they_connect_with_tls_and_are_not_late)
+{
+    char url[64];
+    begin(NONE ",\"timeouts\":{\"tls_ms\":150,\"total_ms\":400}}");
+    t.m->secures.slots = 1;
+    snprintf(url, sizeof url, "https://127.0.0.1:%d/silent", t.port);
+    for (int i = 0; i < 5; i++)
+        give(lease_of(url));
+    for (hear(); t.said[IPC_DONE] < 5; hear()) {
+        if (t.said[IPC_DONE])
+            expect(IPC_DONE, OUTCOME_FAILED, REASON_TLS_TIMEOUT);
+        ev_run(t.loop, EVRUN_ONCE);
+        ck_assert_uint_le(t.stats.in_state[FETCH_SHAKE], 1);
+        ck_assert_uint_le(t.m->pool.open_count, 1);
+    }
+    expect(IPC_DONE, OUTCOME_FAILED, REASON_TLS_TIMEOUT);
+    ck_assert_uint_eq(t.stats.value[STAT_TLS_FAILED], 5);
+    ck_assert_uint_eq(t.m->secures.busy, 0);
+    ck_assert_uint_eq(t.m->secures.waiting_count, 0);
+    end();
+}
+END_TEST
+
+START_TEST(a_fetch_that_waits_for_a_slot_can_be_revoked)
+{
+    char url[64];
+    begin(NONE "}");
+    t.m->secures.slots = 1;
+    snprintf(url, sizeof url, "https://127.0.0.1:%d/silent", t.port);
+    for (int i = 0; i < 6; i++)
+        give(lease_of(url));
+    while (!t.stats.in_state[FETCH_SHAKE])
+        ev_run(t.loop, EVRUN_ONCE);
+    ck_assert_uint_eq(t.m->secures.waiting_count, 5);
+    machine_revoke(t.m, 1);
+    run_until(IPC_REVOKED, 1);
+    ck_assert_uint_eq(t.m->secures.waiting_count, 0);
+    ck_assert_uint_eq(t.m->secures.busy, 0);
+    end();
+}
+END_TEST
+
 /* ---- records ---- */
 
 static void give_file_of(uint32_t job, int number, const char *path, int flags)
@@ -629,6 +671,8 @@ UNIT_TESTS("machine", a_page_gives_a_whole_row, busy_servers_are_told_of_and_the
            a_grant_for_a_kept_connection_never_opens_one,
            connections_of_a_limited_host_are_accounted_for,
            a_granted_connection_that_never_came_to_be_is_told_as_closed,
+           fetches_wait_for_a_slot_before_they_connect_with_tls_and_are_not_late,
+           a_fetch_that_waits_for_a_slot_can_be_revoked,
            a_request_is_told_as_sent_before_any_answer, more_fetches_than_descriptors_wait_and_end,
            a_stored_row_points_at_its_record, a_failed_write_is_told_and_gives_the_lease_back,
            a_revoked_job_ends_in_silence_and_can_go_on, bodies_beyond_the_memory_wait_and_all_end,
