@@ -163,13 +163,13 @@ void block_busy(struct hosts *h, struct host *host, unsigned status, uint32_t re
 {
     struct host_block *b = block_of(h, host);
     int64_t asked_ns = (int64_t)retry_after_s * NS_PER_S;
-    bool new = b->until_ns <= now_ns;
+    bool begins = b->until_ns <= now_ns;
     if (asked_ns > BLOCK_MOST_NS)
         asked_ns = BLOCK_MOST_NS;
     host->alive = false;
-    if (!new &&now_ns + asked_ns <= b->until_ns)
+    if (!begins && now_ns + asked_ns <= b->until_ns)
         return; /* of a request that was under way when it began */
-    if (new)
+    if (begins)
         begin(b, BLOCK_ANSWER, now_ns);
     b->cause = BLOCK_ANSWER;
     b->status = (uint16_t)status;

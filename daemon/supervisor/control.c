@@ -63,12 +63,6 @@ struct control {
 
 static void request_free(struct request *r)
 {
-    if (r->submission)
-        submission_forget_request(r->submission);
-    if (r->paging)
-        paging_forget_request(r->paging);
-    if (r->verify)
-        verify_forget_request(r->verify);
     if (r->work)
         r->work->forget(r->work);
     list_del(&r->link);

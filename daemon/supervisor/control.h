@@ -22,9 +22,6 @@
 
 struct supervisor;
 struct client;
-struct submission;
-struct paging;
-struct verify;
 
 enum level { LEVEL_NONE, LEVEL_READ, LEVEL_OPERATE, LEVEL_ADMIN };
 
@@ -42,9 +39,6 @@ struct request {
     json_t *id, *args;      /* owned */
     struct job *job;        /* borrowed; looked up from args.job; NULL if the op takes none */
     json_t *result;         /* owned; for ops that answer later */
-    struct submission *submission; /* borrowed; the job it makes; NULL none */
-    struct paging *paging;  /* borrowed; what the disk thread reads for it; NULL none */
-    struct verify *verify;  /* borrowed; the process that works for it; NULL none */
     struct request_work *work; /* borrowed; NULL none */
     struct ledger_wait ledger_wait;
     struct job_wait job_wait;

@@ -19,6 +19,7 @@
 
 struct paging {
     struct disk_op op;
+    struct request_work work;
     struct supervisor *s;
     struct request *request; /* borrowed; NULL: the client has gone */
     char *path;              /* owned */
@@ -86,7 +87,7 @@ static void paging_done(struct disk_op *op)
         return;
     }
     if (r)
-        r->paging = NULL;
+        r->work = NULL;
     if (r && p->err)
         request_storage(r, p->err);
     else if (r)
@@ -96,9 +97,10 @@ static void paging_done(struct disk_op *op)
     free(p);
 }
 
-void paging_forget_request(struct paging *p)
+/* The disk thread may be reading: paging_done() frees. */
+static void paging_forget(struct request_work *w)
 {
-    p->request = NULL;
+    list_of(w, struct paging, work)->request = NULL;
 }
 
 void op_results(struct request *r)
@@ -131,6 +133,7 @@ void op_results(struct request *r)
         snprintf(p->want, sizeof p->want, "\"outcome\":\"%s\"", outcome);
     p->op.run = paging_run;
     p->op.done = paging_done;
-    r->paging = p;
+    p->work.forget = paging_forget;
+    r->work = &p->work;
     disk_ask(r->s->disk, &p->op);
 }

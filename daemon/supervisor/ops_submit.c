@@ -26,6 +26,7 @@
 
 struct submission {
     struct disk_op op;
+    struct request_work work;
     struct job_wait wait;
     struct ledger_wait ledger_wait;
     struct job *job;         /* borrowed */
@@ -38,7 +39,7 @@ static void submission_end(struct submission *m, int err)
     struct job *j = m->job;
     struct request *r = m->request;
     if (r)
-        r->submission = NULL;
+        r->work = NULL;
     if (err && r)
         request_storage(r, err);
     else if (r)
@@ -106,6 +107,12 @@ static void made_dir(struct disk_op *op)
     job_open(m->job, true);
 }
 
+/* The job is made all the same. */
+static void submission_forget(struct request_work *w)
+{
+    list_of(w, struct submission, work)->request = NULL;
+}
+
 static struct job *make_job(struct supervisor *s, struct job_spec *take_spec, bool more,
                             bool paused, const struct client *streamer, struct request *r)
 {
@@ -119,17 +126,13 @@ static struct job *make_job(struct supervisor *s, struct job_spec *take_spec, bo
     struct submission *m = xcalloc(1, sizeof *m);
     m->job = j;
     m->request = r;
+    m->work.forget = submission_forget;
     if (r)
-        r->submission = m;
+        r->work = &m->work;
     m->op.run = make_dir;
     m->op.done = made_dir;
     disk_ask(s->disk, &m->op);
     return j;
-}
-
-void submission_forget_request(struct submission *m)
-{
-    m->request = NULL;
 }
 
 /* ---- job.submit ---- */

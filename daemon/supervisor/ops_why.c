@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/xalloc.h"
+#include "daemon/supervisor/child.h"
 #include "daemon/supervisor/host_json.h"
 #include "daemon/supervisor/ops.h"
 #include "daemon/supervisor/supervisor.h"
@@ -254,7 +255,7 @@ static void search(struct request *r, const char *url)
     char **argv = command(r, url);
     r->result = json_pack("{ss}", "url", url);
     if (argv[3])
-        helper_run(r, argv, on_found);
+        child_run(r, argv, on_found);
     else
         request_ok(r, unknown(url));
     for (size_t i = 0; argv[i]; i++)

@@ -16,6 +16,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "daemon/supervisor/blocks.h"
+#include "daemon/supervisor/child.h"
 #include "daemon/supervisor/control.h"
 #include "daemon/supervisor/disk_guard.h"
 #include "daemon/supervisor/ops.h"
@@ -344,7 +345,7 @@ static int lock_state(struct supervisor *s)
 static void shut(struct supervisor *s)
 {
     control_done(s);
-    verifies_done(s);
+    children_done(s);
     crew_done(s);
     disk_free(s->disk);
     blocks_done(s);
@@ -372,7 +373,7 @@ int supervisor_main(struct options *options)
     struct supervisor s = {.options = options, .recovering = true, .lock_fd = -1};
     list_init(&s.jobs);
     list_init(&s.drafts);
-    list_init(&s.verifies);
+    list_init(&s.children);
     int r = lock_state(&s);
     if (r)
         return r;

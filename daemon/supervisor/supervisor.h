@@ -61,7 +61,7 @@ struct supervisor {
     unsigned ticks;          /* seconds */
     bool disk_low;           /* below disk_reserve: all jobs are held */
     struct disk_guard *guard; /* owned */
-    struct list verifies;    /* processes that verify: ops_verify.c */
+    struct list children;    /* processes that read files for requests: child.c */
     struct list drafts;      /* jobs that wait for their words: draft.c */
     struct notify notify;
     struct url url;          /* scratch */
