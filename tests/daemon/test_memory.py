@@ -5,6 +5,7 @@ import threading
 
 import harness
 from cgroup import MemoryCgroup
+from scripted import Unsupported, encode
 
 LIMIT_S = 300
 LIMIT_BYTES = 128 << 20
@@ -39,14 +40,21 @@ class Peak:
         self.thread.join()
 
 
-def crawl_large_and_small(stage, settings, large_urls, small_urls):
+def can_make(coding):
+    try:
+        return bool(encode(coding, b'x'))
+    except Unsupported:
+        return False
+
+
+def crawl_large_and_small(stage, settings, large_urls, small_urls, **large_spec):
     """Rows of both. Nobody may have been killed, nor taken more than the daemon's part of the cgroup."""
     cgroup = own_cgroup(stage)
     daemon = stage.crawld(settings=settings, within=cgroup.within)
     status = daemon.status()['memory']
     assert status['limit_from'] == 'cgroup' and abs(status['limit_bytes'] - LIMIT_BYTES * 0.7) < 100, status
     with Peak(cgroup) as peak:
-        large = daemon.submit({'seeds': large_urls, 'pace': OWN, 'timeouts': {'total_ms': 60000}})
+        large = daemon.submit({'seeds': large_urls, 'pace': OWN, 'timeouts': {'total_ms': 60000}, **large_spec})
         small = daemon.submit({'seeds': small_urls, 'pace': OWN})
         daemon.wait_done(small, patience_s=120)
         daemon.wait_done(large, patience_s=240)
@@ -73,6 +81,19 @@ def test_a_hundred_large_bodies_and_two_workers_in_128_mib_lose_nothing(stage):
     origin = stage.origin()
     large = [origin.url(f'/bytes/{LARGE_BYTES + n}?{n}') for n in range(100)]
     check(*crawl_large_and_small(stage, {'workers': 2}, large, [origin.url(f'/p{n}') for n in range(3000)]), (100, 3000))
+
+
+def test_ten_bombs_beside_large_and_small_bodies_in_128_mib_lose_nothing(stage):
+    codings = [coding for coding in ('br', 'zstd', 'gzip', 'deflate') if can_make(coding)]
+    steps = {f'/{n}': [['coded', {'enc': codings[n % len(codings)], 'zeros': 100 << 20, 'layers': 1 + n // 5}], ['close']] for n in range(10)}
+    server, origin = stage.scripted(by_target=steps), stage.origin()
+    bombs = [server.url(target) for target in steps]
+    large = [origin.url(f'/bytes/{LARGE_BYTES}?{n}') for n in range(10)]
+    large_rows, small_rows = crawl_large_and_small(stage, {}, bombs + large, [origin.url(f'/p{n}') for n in range(3000)],
+                                                   keep={'body_lacks': ['a text for which pages are decoded']})
+    bomb_rows = [row for row in large_rows if row['url'] in bombs]
+    check([row for row in large_rows if row['url'] not in bombs], small_rows, (10, 3000))
+    assert collections.Counter(row.get('reason') for row in bomb_rows) == {'bomb': 10}, bomb_rows
 
 
 def test_status_says_what_a_fetch_takes(stage):
