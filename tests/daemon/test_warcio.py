@@ -132,11 +132,12 @@ HEAD_MISREAD = ('lf_only', 'lf_chunked', 'no_fields', 'chunked_loud')
 CHUNKS_MISREAD = ('trailers', 'cut_first_chunk')
 
 
-def rich_crawl(daemon, server, **spec):
+def rich_crawl(daemon, server, cut_is_failed=(), **spec):
+    """cut_is_failed: what else does not end as it should."""
     reached = ('redirect_again', 'plain?hop')
     job, rows = crawl(daemon, [server.url('/' + name) for name in ANSWERS if name not in reached], **spec)
     bad = [row for row in rows if row['outcome'] == 'failed' and '/cut_' not in row['url']]
-    assert not bad, bad
+    assert {row['url'].removeprefix(server.url('/')) for row in bad} == set(cut_is_failed), bad
     return job, rows
 
 
@@ -182,3 +183,14 @@ def test_warcio_reads_bodies_that_were_cut(stage):
     assert {responses[url]['headers'].get('WARC-Truncated') for url in urls[2:5]} == {'length'}
     assert {responses[url]['headers'].get('WARC-Truncated') for url in urls[-2:]} == {'time'}
     assert {record['headers']['WARC-IP-Address'] for url, record in responses.items() if '[::1]' in url} == {'::1'}
+
+
+def test_warcio_reads_what_came_over_tls(stage):
+    authority = stage.ca()
+    daemon = stage.crawld(settings={'ca_file': authority.path})
+    server = play(stage, tls=authority.issue('127.0.0.1'))
+    job, rows = rich_crawl(daemon, server, cut_is_failed=('to_the_end', 'http_1_0', 'no_fields'))
+    check_with_warcio(daemon, job, rows, server)
+    exchanges = [record for record in warcio_reads(daemon, job) if record['headers']['WARC-Type'] != 'warcinfo']
+    assert len(exchanges) == 2 * len(ANSWERS)
+    assert all(record['headers']['WARC-Protocol'].startswith('tls/1.') and record['headers']['WARC-Cipher-Suite'] for record in exchanges)
