@@ -9,7 +9,6 @@ import shutil
 import signal
 import socket
 import sys
-import time
 
 import harness
 
@@ -512,13 +511,18 @@ def test_an_inherited_socket_is_used_and_left_behind(stage):
 FILE_CALLS = '%file,fsync,fdatasync,pread64,pwrite64,ftruncate,fallocate,flock,getdents64'
 
 
+def is_traced(pid):
+    with open(f'/proc/{pid}/status', encoding='ascii') as file:
+        return 'TracerPid:\t0\n' not in file.read()
+
+
 def test_the_loop_makes_no_file_call(stage):
     if not shutil.which('strace'):
         raise harness.Skip('no strace')
     origin, daemon = stage.origin(), stage.crawld()
     trace = stage.path('trace')
     tracer = harness.Process(stage, 'strace', ['strace', '-qq', '-o', trace, '-e', f'trace={FILE_CALLS}', '-p', str(daemon.process.pid)])
-    time.sleep(1)
+    harness.wait_until(lambda: not tracer.alive() or is_traced(daemon.process.pid), 'strace is there or has given up')
     if not tracer.alive():
         raise harness.Skip('strace may not attach')
     job = daemon.submit({'seeds': [origin.url(f'/{n}') for n in range(200)] + ['bad'], 'pace': OWN, 'keep_open': True})
