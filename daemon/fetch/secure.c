@@ -272,6 +272,8 @@ void secure_let_conn(struct secure *s)
 static bool let_some_on(struct machine *m)
 {
     struct secures *all = &m->secures;
+    if (list_empty(&all->waiting))
+        return false;
     int64_t end_ns = clock_mono_ns() + SECURE_TURN_NS / 2;
     while (!list_empty(&all->waiting)) {
         if (clock_mono_ns() >= end_ns)
@@ -286,6 +288,8 @@ static bool let_some_on(struct machine *m)
 static bool give_turns(struct machine *m)
 {
     struct secures *all = &m->secures;
+    if (list_empty(&all->ready))
+        return false;
     all->turn_end_ns = clock_mono_ns() + SECURE_TURN_NS;
     while (!list_empty(&all->ready)) {
         if (clock_mono_ns() >= all->turn_end_ns)
