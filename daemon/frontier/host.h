@@ -70,6 +70,7 @@ struct hop {
     unsigned count; /* of chain, >= 1 */
     bool foreign;   /* the one to ask now has another origin than the first */
     bool as_get;    /* a redirect made it a GET */
+    bool last;      /* it stopped the host: the others have their turn first */
 };
 
 struct hostq {

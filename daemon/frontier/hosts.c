@@ -156,14 +156,14 @@ static void rotate(struct hostq *q)
 
 struct hop *hostq_take(struct hostq *q, uint64_t *ret_entry)
 {
+    struct hop *hop = list_of(q->hops.next, struct hop, link);
     q->source->queued_count--;
     if (q->next)
         rotate(q);
-    if (list_empty(&q->hops)) {
+    if (list_empty(&q->hops) || (hop->last && !queue_empty(&q->entries))) {
         *ret_entry = queue_pop(&q->entries);
         return NULL;
     }
-    struct hop *hop = list_of(q->hops.next, struct hop, link);
     list_del(&hop->link);
     *ret_entry = hop->entry;
     return hop;

@@ -183,6 +183,7 @@ void lease_again(struct lease *l, const struct ipc_end *end)
         struct hop *hop = next_hop(l, canon.p, canon.n);
         hop->foreign = is_foreign(hop->chain[0], &u);
         hop->as_get |= becomes_get(&j->spec, end->status);
+        hop->last = false;
         if (end->file)
             ledger_hop(j->ledger, end->file, end->end);
         j->s->totals.again++;
@@ -256,13 +257,24 @@ void lease_busy(struct lease *l, unsigned status, uint32_t retry_after_s)
         blocks_stop(s, l->host, l->worker);
 }
 
-/* No attempt was made: whatever the answer was, it was about the host. */
+/* No attempt was made: whatever the answer was, it was about the host. If it was about this URL all
+ * the same, the others have their turn before it is asked for again. */
 void lease_stopped(struct lease *l, const struct ipc_end *end)
 {
-    l->job->s->totals.busy++;
+    struct job *j = l->job;
+    struct hosts *hosts = &j->s->hosts;
+    j->s->totals.busy++;
     count_end(l, end);
     release_host(l, end, false);
-    lease_back(l, false);
+    if (l->hop) {
+        l->hop->last = true;
+        hosts_push_hop(hosts, l->queue, l->hop);
+        l->hop = NULL;
+    } else {
+        hosts_push(hosts, l->queue, l->entry);
+    }
+    lease_free(l);
+    settled(j);
 }
 
 void lease_noconn(struct lease *l, const struct ipc_end *end)

@@ -115,7 +115,7 @@ def test_a_429_with_seconds_is_waited_for_and_costs_no_attempt(stage):
     assert {(row['outcome'], row['status'], row['attempts']) for row in rows} == {('stored', 200, 1)}, rows
     check_wait(moody, 3, 20)
     paths = [path for _, path, _ in moody.asked]
-    assert paths[0] == paths[1], 'the URL did not go back to the head of its queue'
+    assert paths[0] == paths[-1] not in paths[1:-1], 'the others did not have their turn first'
     assert daemon.status()['hosts_blocked']['all'] == 0
 
 
@@ -246,6 +246,16 @@ def test_urls_of_a_stopped_host_end_when_the_jobs_patience_does(stage):
     moody.answer = None
     daemon.wait_done(patient)
     assert daemon.rows(patient)[0]['outcome'] == 'stored'
+
+
+def test_one_page_that_is_always_unavailable_ends_alone(stage):
+    moody, daemon = Moody(stage), stage.crawld()
+    moody.answer = lambda path: (503, {'Retry-After': '1'}) if path == '/sick' else (302, {'Location': '/sick'}) if path == '/to-it' else None
+    job = daemon.submit({'seeds': [moody.url('/sick'), moody.url('/to-it'), *(moody.url(f'/{n}') for n in range(20))], 'pace': POLITE,
+                         'retry': {'give_up_s': 6}})
+    daemon.wait_done(job)
+    ends = {row['url'].rpartition('/')[2]: row['outcome'] for row in daemon.rows(job)}
+    assert ends == {'sick': 'failed', 'to-it': 'failed', **{str(n): 'stored' for n in range(20)}}, ends
 
 
 def test_a_server_that_recovers_is_not_given_up(stage):
