@@ -6,14 +6,16 @@
 static const char *const outcome_names[OUTCOME_COUNT] = {"stored", "dropped", "failed", "excluded"};
 
 enum { NEVER, TRY };
+enum { URL, HOST };
 
 static const struct {
     const char *name;
     enum outcome outcome;
-    bool again;
+    bool again, host;
     const char *help;
 } reasons[REASON_COUNT] = {
-#define REASON(symbol, name, outcome, again, help) {name, OUTCOME_##outcome, again, help},
+#define REASON(symbol, name, outcome, again, whose, help)                                          \
+    {name, OUTCOME_##outcome, again, whose, help},
 #include "common/outcomes.def"
 #undef REASON
 };
@@ -36,6 +38,14 @@ const char *reason_name(enum reason r)
     return reasons[r].name;
 }
 
+enum reason reason_parse(const char *name)
+{
+    for (int r = REASON_NONE + 1; r < REASON_COUNT; r++)
+        if (!strcmp(name, reasons[r].name))
+            return (enum reason)r;
+    return REASON_NONE;
+}
+
 const char *reason_help(enum reason r)
 {
     return reasons[r].help;
@@ -49,4 +59,9 @@ enum outcome reason_outcome(enum reason r)
 bool reason_again(enum reason r)
 {
     return reasons[r].again;
+}
+
+bool reason_blames_host(enum reason r)
+{
+    return reasons[r].host;
 }

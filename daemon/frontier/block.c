@@ -179,24 +179,9 @@ void block_busy(struct hosts *h, struct host *host, unsigned status, uint32_t re
     settle(h, b, now_ns);
 }
 
-static bool tells_of_trouble(enum reason reason)
-{
-    static const enum reason reasons[] = {
-        REASON_DNS_TIMEOUT,     REASON_DNS_ERROR,          REASON_CONNECT_REFUSED,
-        REASON_CONNECT_TIMEOUT, REASON_CONNECT_ERROR,      REASON_TLS_ERROR,
-        REASON_TLS_VERIFY,      REASON_TLS_VERSION,        REASON_TLS_TIMEOUT,
-        REASON_SEND_TIMEOUT,    REASON_FIRST_BYTE_TIMEOUT, REASON_IDLE_TIMEOUT,
-        REASON_TOTAL_TIMEOUT,
-    };
-    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
-        if (reasons[i] == reason)
-            return true;
-    return false;
-}
-
 void block_failed(struct hosts *h, struct host *host, enum reason reason, int64_t now_ns)
 {
-    if (!tells_of_trouble(reason))
+    if (!reason_blames_host(reason))
         return;
     host->failures += host->failures < UINT8_MAX;
     if (host->failures < BLOCK_FAILURES || (host->block && host->block->until_ns > now_ns))

@@ -92,9 +92,7 @@ static bool take_cause(struct host_block *b, const char *cause, const char *why)
         return b->status == 429 || !strcmp(why, "503");
     }
     b->cause = BLOCK_FAILURE;
-    for (int r = 1; r < REASON_COUNT; r++)
-        if (!strcmp(why, reason_name((enum reason)r)))
-            b->reason = (uint8_t)r;
+    b->reason = (uint8_t)reason_parse(why);
     return !strcmp(cause, block_cause_name(BLOCK_FAILURE)) && b->reason;
 }
 

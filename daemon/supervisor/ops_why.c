@@ -53,11 +53,7 @@ static json_t *done(const struct job *j, const char *url, json_t *row)
     const char *reason = json_string_value(json_object_get(row, "reason"));
     const char *time = json_string_value(json_object_get(row, "time"));
     json_t *o = standing(j, url, outcome ? outcome : "", reason ? reason : "");
-    int code = 0;
-    for (int i = 1; reason && i < REASON_COUNT; i++)
-        if (!strcmp(reason_name((enum reason)i), reason))
-            code = i;
-    because(o, "%s", code ? reason_help((enum reason)code) : "a complete response");
+    because(o, "%s", reason_help(reason ? reason_parse(reason) : REASON_NONE));
     if (time)
         json_object_set_new(o, "since", json_string(time));
     json_object_set(o, "row", row);
