@@ -37,7 +37,7 @@ START_TEST(a_worker_writes_what_its_supervisor_reads)
     log_to_supervisor();
     listen_begin();
     log_err("uplink=%s", "read");
-    snprintf(line, sizeof line, "%s", listen_end());
+    snprintf(line, sizeof line, "%.63s", listen_end());
     ck_assert_str_eq(line, "<3>uplink=read\n");
 
     unsetenv("JOURNAL_STREAM");
