@@ -3,30 +3,7 @@
 
 #include <string.h>
 
-size_t jsonw_utf8_sequence(const char *text, size_t n)
-{
-    const unsigned char *s = (const unsigned char *)text;
-    if (s[0] < 0x80)
-        return 1;
-    size_t len = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    if (s[0] < 0xc2 || s[0] > 0xf4 || len > n)
-        return 0;
-    unsigned char low = 0x80, high = 0xbf;
-    if (s[0] == 0xe0)
-        low = 0xa0;
-    else if (s[0] == 0xed)
-        high = 0x9f;
-    else if (s[0] == 0xf0)
-        low = 0x90;
-    else if (s[0] == 0xf4)
-        high = 0x8f;
-    if (s[1] < low || s[1] > high)
-        return 0;
-    for (size_t i = 2; i < len; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    return len;
-}
+#include "common/utf8.h"
 
 static void add_control(struct buf *b, unsigned char c)
 {
@@ -52,9 +29,12 @@ void jsonw_string(struct buf *b, const char *s, size_t n)
         } else if (*p < 0x20 || *p == 0x7f) {
             add_control(b, *p++);
         } else {
-            size_t len = jsonw_utf8_sequence((const char *)p, (size_t)(end - p));
-            buf_add(b, len ? (const char *)p : "\xef\xbf\xbd", len ? len : 3);
-            p += len ? len : 1;
+            int len = utf8_sequence((const char *)p, (size_t)(end - p));
+            if (len > 0)
+                buf_add(b, p, (size_t)len);
+            else
+                buf_adds(b, UTF8_UNKNOWN);
+            p += len > 0 ? len : 1;
         }
     }
     buf_addc(b, '"');

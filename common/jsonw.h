@@ -9,10 +9,6 @@
 
 #include "common/buf.h"
 
-/* Length of the well-formed UTF-8 sequence (RFC 3629) at s, n > 0 bytes long at most; 0 if it is
- * none. */
-size_t jsonw_utf8_sequence(const char *s, size_t n);
-
 /* The n bytes as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD. */
 void jsonw_string(struct buf *b, const char *s, size_t n);
 

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/jsonw.h"
+#include "common/utf8.h"
 #include "ctl/exits.h"
 #include "ctl/say.h"
 #include "ctl/signals.h"
@@ -94,17 +94,7 @@ static int refill(struct input *in)
 
 bool input_is_text(const char *s, size_t n)
 {
-    for (size_t i = 0; i < n;) {
-        if (s[i] > 0) {
-            i++;
-            continue;
-        }
-        size_t len = s[i] ? jsonw_utf8_sequence(s + i, n - i) : 0;
-        if (!len)
-            return false;
-        i += len;
-    }
-    return true;
+    return !memchr(s, '\0', n) && utf8_valid(s, n, true);
 }
 
 static struct line line_of(struct input *in, size_t len, bool whole)

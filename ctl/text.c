@@ -10,20 +10,20 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "common/jsonw.h"
 #include "common/quantity.h"
+#include "common/utf8.h"
 
 void text_escape(struct buf *b, const char *s, size_t n)
 {
     for (size_t i = 0; i < n;) {
-        size_t len = jsonw_utf8_sequence(s + i, n - i);
+        int len = utf8_sequence(s + i, n - i);
         unsigned char c = (unsigned char)s[i];
-        if (!len || c < 0x20 || c == 0x7f || (c == 0xc2 && (unsigned char)s[i + 1] < 0xa0)) {
+        if (len <= 0 || c < 0x20 || c == 0x7f || (c == 0xc2 && (unsigned char)s[i + 1] < 0xa0)) {
             buf_addf(b, "\\x%02x", c);
             i++;
         } else {
-            buf_add(b, s + i, len);
-            i += len;
+            buf_add(b, s + i, (size_t)len);
+            i += (size_t)len;
         }
     }
 }

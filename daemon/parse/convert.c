@@ -12,7 +12,7 @@
 
 #include "common/log.h"
 #include "common/xalloc.h"
-#include "daemon/parse/utf8.h"
+#include "common/utf8.h"
 
 #define STRETCH_BYTES 64
 #define NO_ICONV      ((iconv_t)-1)

@@ -14,7 +14,7 @@
 #include <uchardet/uchardet.h>
 
 #include "daemon/parse/prescan.h"
-#include "daemon/parse/utf8.h"
+#include "common/utf8.h"
 
 static enum charset by_mark(const char *p, size_t n, size_t *ret_bytes)
 {

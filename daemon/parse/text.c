@@ -15,7 +15,7 @@
 #include "common/xalloc.h"
 #include "daemon/parse/convert.h"
 #include "daemon/parse/sniff.h"
-#include "daemon/parse/utf8.h"
+#include "common/utf8.h"
 
 struct text {
     struct inflate *inflate; /* owned */

@@ -6,7 +6,7 @@
 
 #include "common/buf.h"
 #include "daemon/parse/text.h"
-#include "daemon/parse/utf8.h"
+#include "common/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,7 +4,7 @@
 
 #include "common/xalloc.h"
 #include "daemon/parse/convert.h"
-#include "daemon/parse/utf8.h"
+#include "common/utf8.h"
 #include "tests/unit/unit.h"
 
 #define FFFD "\xef\xbf\xbd"

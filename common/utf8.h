@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* UTF-8 that may be anything (Encoding Standard, section 8.1.1). Pure. */
-#ifndef PARSE_UTF8_H
-#define PARSE_UTF8_H
+/* UTF-8 in bytes that may be anything (RFC 3629; what is none as the Encoding Standard counts it,
+ * section 8.1.1). Pure. */
+#ifndef COMMON_UTF8_H
+#define COMMON_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>
