@@ -33,9 +33,20 @@ static enum tls_verdict shake(struct fetch *f)
     return v;
 }
 
+/* The server is fine: a connection that offers less takes the place of this one, of which it has
+ * seen no request. */
+static enum fetch_state connect_again(struct fetch *f)
+{
+    f->counted = false;
+    fetch_let_conn(f, false);
+    f->tried = 0;
+    return FETCH_RESOLVE;
+}
+
 enum fetch_state fetch_shake(struct fetch *f)
 {
     const char *detail;
+    enum reason reason;
     if (!f->conn->tls)
         return begin(f);
     if (!secure_is_turn(f->secure)) {
@@ -46,10 +57,11 @@ enum fetch_state fetch_shake(struct fetch *f)
     case TLS_DONE:
         secure_shaken(f->secure);
         return FETCH_NEXT;
-    case TLS_FAILED: {
-        enum reason reason = tls_failure(f->conn->tls, &detail);
+    case TLS_FAILED:
+        if (tls_lowered(f->conn->tls))
+            return connect_again(f);
+        reason = tls_failure(f->conn->tls, &detail);
         return fetch_fail(f, reason, detail);
-    }
     case TLS_TIME:
         secure_want_turn(f->secure);
         return FETCH_PARK;

@@ -25,6 +25,7 @@ struct session {
     int64_t verified_ns; /* when its certificate was looked at */
     int64_t put_ns;
     const char *why; /* constant text: why the certificate is not valid; NULL: it is */
+    bool low;        /* TLS 1.2 alone may be offered to it, see tls.c */
     uint32_t len;    /* 0: the server gives no sessions */
     unsigned char bytes[];
 };

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #include "common/clock.h"
+#include "common/log.h"
 
 #define ROUNDS_MAX 64 /* of one call, that led to nothing */
 
@@ -163,7 +164,8 @@ static void take_session(struct tls_conn *c)
     struct session about = {.origin = c->origin,
                             .put_ns = now_ns,
                             .verified_ns = c->info.resumed ? c->verified_ns : now_ns,
-                            .why = c->info.why};
+                            .why = c->info.why,
+                            .low = c->low};
     mbedtls_ssl_session session;
     size_t len = 0;
     if (old && old->len && c->info.resumed && now_ns - old->put_ns < SESSION_FRESH_NS)
@@ -207,7 +209,9 @@ struct tls_conn *tls_open(struct tls *t, int fd, const struct tls_peer *peer)
     c->verify = peer->verify;
     c->end = 1;
     mbedtls_ssl_init(&c->ssl);
-    if (mbedtls_ssl_setup(&c->ssl, &t->conf[peer->verify]) || set_peer(c, peer)) {
+    const struct session *known = sessions_find(&t->sessions, peer->origin, clock_mono_ns());
+    c->low = known && known->low;
+    if (mbedtls_ssl_setup(&c->ssl, &t->conf[c->low][peer->verify]) || set_peer(c, peer)) {
         mbedtls_ssl_free(&c->ssl);
         slab_put(&t->conns, c);
         return NULL;
@@ -231,6 +235,11 @@ void tls_close(struct tls_conn *c)
     mbedtls_ssl_free(&c->ssl);
     buf_done(&c->rest);
     slab_put(&c->tls->conns, c);
+}
+
+bool tls_lowered(const struct tls_conn *c)
+{
+    return c->lowers;
 }
 
 const struct tls_info *tls_info(const struct tls_conn *c)
@@ -274,11 +283,25 @@ static const char *error_detail(const struct tls_conn *c, int r)
     }
 }
 
+/* What is known of the origin from now on. */
+static void lower(struct tls_conn *c)
+{
+    int64_t now_ns = clock_mono_ns();
+    struct session about = {
+        .origin = c->origin, .verified_ns = now_ns, .put_ns = now_ns, .low = true};
+    sessions_put(&c->tls->sessions, &about, NULL, 0);
+    c->lowers = true;
+}
+
 static enum tls_verdict failed(struct tls_conn *c, int r)
 {
+    if (!c->low && TLS_TRIPPED(r, c->ssl.MBEDTLS_PRIVATE(state)))
+        lower(c);
     bool no_tls = c->heard && (c->first < 20 || c->first > 23);
     uint32_t flags = mbedtls_ssl_get_verify_result(&c->ssl);
     c->end = TLS_BROKEN;
+    log_debug("tls=failed error=-0x%04x state=%d flags=0x%x", (unsigned)-r,
+              c->ssl.MBEDTLS_PRIVATE(state), flags);
     if (r == TLS_BAD_VERSION || (r == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE &&
                                  c->ssl.MBEDTLS_PRIVATE(in_msg)[1] == ALERT_PROTOCOL_VERSION)) {
         c->reason = REASON_TLS_VERSION;

@@ -27,6 +27,7 @@ enum tls_verify {
     TLS_STRICT, /* a certificate that is not valid ends the handshake */
     TLS_RECORD, /* it is told in tls_info */
     TLS_OFF,    /* it is not looked at */
+    TLS_VERIFY_COUNT,
 };
 
 /* What a finished handshake led to. Constant texts. */
@@ -92,6 +93,10 @@ enum tls_verdict tls_shake(struct tls_conn *c, int64_t until_ns);
 
 /* After TLS_FAILED: TLS_ERROR, TLS_VERIFY or TLS_VERSION and a constant text that helps. */
 enum reason tls_failure(const struct tls_conn *c, const char **ret_detail);
+
+/* After TLS_FAILED: the library tripped over what it need not have offered. It is known of the
+ * origin now, another connection leaves it out. */
+bool tls_lowered(const struct tls_conn *c);
 
 /* After TLS_DONE. */
 const struct tls_info *tls_info(const struct tls_conn *c);

@@ -22,18 +22,21 @@
 #define TLS_BAD_VERSION     MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION
 #define TLS_BAD_CERTIFICATE MBEDTLS_ERR_SSL_BAD_CERTIFICATE
 #define TLS_IS_TICKET(r)    ((r) == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
+#define TLS_TRIPPED(r, state)                                                                      \
+    ((r) == MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER && (state) == MBEDTLS_SSL_SERVER_KEY_EXCHANGE)
 #else
 #define MBEDTLS_PRIVATE(member) member
 #define TLS_VERSIONS            "1.2"
 #define TLS_BAD_VERSION         MBEDTLS_ERR_SSL_BAD_HS_PROTOCOL_VERSION
 #define TLS_BAD_CERTIFICATE     MBEDTLS_ERR_SSL_BAD_HS_CERTIFICATE
 #define TLS_IS_TICKET(r)        false
+#define TLS_TRIPPED(r, state)   false
 #endif
 
 struct tls {
     mbedtls_x509_crt trust;
-    bool trusts;                          /* there is an authority in `trust` */
-    mbedtls_ssl_config conf[TLS_OFF + 1]; /* by enum tls_verify */
+    bool trusts;                                  /* there is an authority in `trust` */
+    mbedtls_ssl_config conf[2][TLS_VERIFY_COUNT]; /* lowered?; by enum tls_verify */
     struct sessions sessions;
     struct slab conns;
     unsigned char scratch[SESSION_BYTES_MAX + 1]; /* a session on its way */
@@ -60,8 +63,10 @@ struct tls_conn {
     bool offered, full; /* a session was offered; a certificate came */
     bool selfsigned;
     bool heard, dry;
-    bool over;  /* the handshake */
-    bool ended; /* our end was said */
+    bool over;   /* the handshake */
+    bool low;    /* offers TLS 1.2 alone, without RSA-PSS */
+    bool lowers; /* it failed, and without these another may not */
+    bool ended;  /* our end was said */
 };
 
 /* Looks at a certificate of the connection's server after the library: addresses (2.28 knows names

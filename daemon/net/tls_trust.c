@@ -26,14 +26,34 @@ static const uint16_t groups[] = {
     MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1, MBEDTLS_SSL_IANA_TLS_GROUP_SECP521R1,
     MBEDTLS_SSL_IANA_TLS_GROUP_X448,      MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
 
+/* Signatures that both sides of 3.6 agree on. In its 3.6.6 a client of TLS 1.2 refuses RSA-PSS,
+ * which 1.3 demands: so it comes late, and not at all where that did not help. */
+static const uint16_t signatures[] = {
+    MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256, MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,
+    MBEDTLS_TLS1_3_SIG_ECDSA_SECP521R1_SHA512, MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,
+    MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA384,       MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA512,
+    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA384,
+    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512,    MBEDTLS_TLS1_3_SIG_NONE};
+
+static const uint16_t signatures_1_2[] = {MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256,
+                                          MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,
+                                          MBEDTLS_TLS1_3_SIG_ECDSA_SECP521R1_SHA512,
+                                          MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,
+                                          MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA384,
+                                          MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA512,
+                                          MBEDTLS_TLS1_3_SIG_NONE};
+
 static int library_init(void)
 {
     return psa_crypto_init() == PSA_SUCCESS ? 0 : -EIO;
 }
 
-static void set_versions(mbedtls_ssl_config *conf)
+static void set_versions(mbedtls_ssl_config *conf, bool lowered)
 {
     mbedtls_ssl_conf_groups(conf, groups);
+    mbedtls_ssl_conf_sig_algs(conf, lowered ? signatures_1_2 : signatures);
+    if (lowered)
+        mbedtls_ssl_conf_max_tls_version(conf, MBEDTLS_SSL_VERSION_TLS1_2);
     mbedtls_ssl_conf_min_tls_version(conf, MBEDTLS_SSL_VERSION_TLS1_2);
     mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(
         conf, MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
@@ -50,7 +70,7 @@ static int library_init(void)
     return 0;
 }
 
-static void set_versions(mbedtls_ssl_config *conf)
+static void set_versions(mbedtls_ssl_config *conf, bool lowered)
 {
     mbedtls_ssl_conf_curves(conf, groups);
     mbedtls_ssl_conf_min_version(conf, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
@@ -155,14 +175,14 @@ static void load_trust(struct tls *t, const char *path)
         log_info("ca_file=\"%s\" unreadable=%d", path, failed);
 }
 
-static int conf_init(struct tls *t, enum tls_verify verify)
+static int conf_init(struct tls *t, enum tls_verify verify, bool lowered)
 {
     static const char *alpn[] = {"http/1.1", NULL};
-    mbedtls_ssl_config *conf = &t->conf[verify];
+    mbedtls_ssl_config *conf = &t->conf[lowered][verify];
     if (mbedtls_ssl_config_defaults(conf, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
                                     MBEDTLS_SSL_PRESET_DEFAULT))
         return -ENOMEM;
-    set_versions(conf);
+    set_versions(conf, lowered);
     mbedtls_ssl_conf_rng(conf, random_bytes, NULL);
     mbedtls_ssl_conf_ciphersuites(conf, suites);
     mbedtls_ssl_conf_dhm_min_bitlen(conf, DHM_BITS_MIN);
@@ -184,13 +204,13 @@ int tls_new(const char *ca_file, struct tls **ret_tls)
     sessions_init(&t->sessions);
     slab_init(&t->conns, sizeof(struct tls_conn));
     mbedtls_x509_crt_init(&t->trust);
-    for (int i = TLS_STRICT; i <= TLS_OFF; i++)
-        mbedtls_ssl_config_init(&t->conf[i]);
+    for (int i = 0; i < 2 * TLS_VERIFY_COUNT; i++)
+        mbedtls_ssl_config_init(&t->conf[i / TLS_VERIFY_COUNT][i % TLS_VERIFY_COUNT]);
     int err = library_init();
     if (!err)
         load_trust(t, ca_file ? ca_file : TLS_CA_FILE);
-    for (int i = TLS_STRICT; i <= TLS_OFF && !err; i++)
-        err = conf_init(t, (enum tls_verify)i);
+    for (int i = 0; i < 2 * TLS_VERIFY_COUNT && !err; i++)
+        err = conf_init(t, (enum tls_verify)(i % TLS_VERIFY_COUNT), i / TLS_VERIFY_COUNT);
     if (err)
         tls_free(t);
     else
@@ -202,8 +222,8 @@ void tls_free(struct tls *t)
 {
     if (!t)
         return;
-    for (int i = TLS_STRICT; i <= TLS_OFF; i++)
-        mbedtls_ssl_config_free(&t->conf[i]);
+    for (int i = 0; i < 2 * TLS_VERIFY_COUNT; i++)
+        mbedtls_ssl_config_free(&t->conf[i / TLS_VERIFY_COUNT][i % TLS_VERIFY_COUNT]);
     mbedtls_x509_crt_free(&t->trust);
     sessions_done(&t->sessions);
     slab_done(&t->conns);

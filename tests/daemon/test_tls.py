@@ -172,3 +172,16 @@ def test_a_job_that_verifies_takes_nothing_from_one_that_does_not(stage):
         row = rows[nginx.url('/x')]
         ends.append(row.get('reason', row.get('tls', {}).get('why')))
     assert ends == ['not verified', 'the certificate is self-signed', 'tls_verify', 'not verified', 'the certificate is self-signed'], ends
+
+
+def test_a_server_of_tls_1_2_may_sign_as_it_likes(stage):
+    # mbedTLS 3.6.6 offers RSA-PSS and refuses it in TLS 1.2; a server that goes by its own order chooses it.
+    ca = stage.ca()
+    pair = ca.issue('127.0.0.1', key='rsa')
+    daemon = stage.crawld(settings={'ca_file': ca.path})
+    for n, more in enumerate(('', 'ssl_prefer_server_ciphers on;')):
+        nginx = stage.nginx('server {{ listen 127.0.0.1:{port} ssl; root {root}; ssl_certificate %s; ssl_certificate_key %s; ssl_protocols TLSv1.2; %s }}' % (*pair, more),
+                            files={'x': 'hello', 'y': 'hello'}, name=f'n{n}')
+        nginx.scheme = 'https'
+        _, rows = crawl(daemon, [nginx.url('/x'), nginx.url('/y')], retry={'attempts': 1})
+        assert {(ended(row), row['tls']['version'], row['tls']['verified']) for row in rows.values()} == {(('stored', None), '1.2', True)}, rows
