@@ -18,6 +18,7 @@ as `unsupported` when it starts or takes a job is not built: the scenario is ski
 import ctypes
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -269,9 +270,15 @@ class Nginx(Process):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return probe.getsockname()[1]
+    """A port of 127.0.0.1 that is free, and below those the kernel gives away meanwhile."""
+    while True:
+        port = random.randrange(11000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(('127.0.0.1', port))
+                return port
+            except OSError:
+                pass
 
 
 def can_connect(host, port):
