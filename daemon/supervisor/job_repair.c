@@ -34,8 +34,7 @@ static void give_up(struct job *j, int err)
     if (err == -EUCLEAN || err == -EPROTONOSUPPORT)
         snprintf(j->why, sizeof j->why,
                  "cannot be repaired: the head of frontier.log, its snapshot or a file of words is "
-                 "not whole or of "
-                 "another version");
+                 "not whole or of another version");
     else
         job_why_disk(j, err, "repair");
     log_err("job not repaired job=%s: %s", j->spec.name, j->why);

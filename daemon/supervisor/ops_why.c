@@ -79,13 +79,14 @@ static const struct {
     {"connections_per_ip", "the connections to the host's address are used up"},
     {"workers_full", "all workers are full"},
     {"next", "it is next, or behind others of its host"},
+    {"job", "the jobs that have URLs there fetch nothing now"},
 };
 
 static void explain_host(struct supervisor *s, json_t *o, const struct host *host,
                          const struct job *j)
 {
     struct host_standing st = host_standing(s, host, clock_mono_ns());
-    const char *text = "";
+    const char *text = host_queued(host) ? "" : "no URL waits there";
     json_t *block = host_block_json(host);
     for (size_t i = 0; i < sizeof rule_texts / sizeof *rule_texts; i++)
         if (!strcmp(rule_texts[i].rule, st.rule))

@@ -38,6 +38,8 @@ def test_why_of_what_has_its_row(stage):
     assert why(daemon, url='http://10.0.0.1/')['rule'] in ('address_denied', 'contact')
     text = daemon.ctl('why', origin.url('/a')).stdout
     assert 'stored' in text and 'first' in text, text
+    host = why(daemon, host='127.0.0.1')
+    assert (host['state'], host['rule']) == ('idle', '') and 'no URL' in host['why'], host
 
 
 def test_why_of_what_waits_for_its_host(stage):
@@ -49,6 +51,8 @@ def test_why_of_what_waits_for_its_host(stage):
     daemon.call('job.pause', job=job)
     paused = why(daemon, url=origin.url('/5'))
     assert paused['rule'] == 'job' and 'user' in paused['why'], paused
+    host = why(daemon, host='127.0.0.1')
+    assert host['state'] == 'paused' and 'jobs' in host['why'], host
     daemon.call('job.resume', job=job)
     daemon.call('host.block', host='127.0.0.1')
     blocked = why(daemon, url=origin.url('/5'))
