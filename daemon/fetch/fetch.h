@@ -75,6 +75,7 @@ struct fetch {
     uint64_t wire_bytes;
     int64_t wall_ns;                      /* when it began */
     int64_t begin_ns, total_ns, limit_ns; /* begun; when total, and the row's limit, are over */
+    int64_t queued_ns;                    /* RESOLVE: waits for its question's turn since */
     int64_t look_ns;                      /* when to look for what no event tells; 0: never */
     uint32_t resolved_us, connected_us, sent_us, first_us, end_us; /* behind begin_ns; 0: not yet */
     uint32_t host;                                                 /* the supervisor's number */
@@ -132,6 +133,9 @@ void fetch_take_conn(struct fetch *f, struct conn *c);
 
 /* Takes a connection of its origin that is idle, if it may. False: there is none. */
 bool fetch_take_kept(struct fetch *f);
+
+/* The question for its name goes out. */
+void fetch_name_asked(struct dns_wait *w);
 
 /* The row that makes the record of a result: STORE, or REPORT if there is to be none. */
 enum fetch_state fetch_record(const struct fetch *f);

@@ -145,6 +145,7 @@ static struct fetch *fetch_new(struct machine *m, struct job *j, const struct ip
     f->bound = l->bound;
     memcpy(f->bound_to, l->address, sizeof f->bound_to);
     f->name.done = name_answered;
+    f->name.asked = fetch_name_asked;
     f->url = xmemdup0(l->url, l->url_len);
     f->url_len = l->url_len;
     f->wall_ns = clock_wall_ns();

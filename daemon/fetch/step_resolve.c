@@ -23,6 +23,21 @@ bool fetch_take_kept(struct fetch *f)
     return true;
 }
 
+/* Its clock goes from when the question goes out: those before it in the queue are our own. */
+static void wait_for_turn(struct fetch *f)
+{
+    if (dns_is_asked(&f->name))
+        return;
+    fetch_stop_clock(f);
+    f->queued_ns = clock_mono_ns();
+}
+
+void fetch_name_asked(struct dns_wait *w)
+{
+    struct fetch *f = list_of(w, struct fetch, name);
+    fetch_go_clock(f, f->queued_ns);
+}
+
 enum fetch_state fetch_resolve(struct fetch *f)
 {
     if (f->stopped || machine_stopped(f->machine, f->host)) {
@@ -41,8 +56,10 @@ enum fetch_state fetch_resolve(struct fetch *f)
         return FETCH_NEXT;
     if (!f->name.name) {
         const char *host = fetch_text(f, f->host_part);
-        if (!dns_lookup(&f->machine->dns, host, f->host_part.len, &f->name))
+        if (!dns_lookup(&f->machine->dns, host, f->host_part.len, &f->name)) {
+            wait_for_turn(f);
             return FETCH_PARK;
+        }
     } else if (!dns_is_answered(&f->name)) {
         return FETCH_PARK;
     }

@@ -119,6 +119,16 @@ void dns_known(struct dns_name *name, enum reason reason, int64_t lifetime_ns)
 
 /* ---- questions ---- */
 
+static void tell_asked(struct dns_name *name)
+{
+    list_each(it, &name->waiters)
+    {
+        struct dns_wait *w = list_of(it, struct dns_wait, link);
+        if (w->asked)
+            w->asked(w);
+    }
+}
+
 /* An answer may come while its question is asked, so this must not call itself. */
 static void dns_pump(struct dns *d)
 {
@@ -130,6 +140,7 @@ static void dns_pump(struct dns *d)
         struct dns_name *name = list_of(d->queue.next, struct dns_name, link);
         name->state = ASKED;
         ++*d->queries;
+        tell_asked(name);
         dns_ask(d, name);
     }
     if (dns_ask_busy(d) && !ev_is_active(&d->tick))
@@ -256,6 +267,11 @@ bool dns_lookup(struct dns *d, const char *host, size_t n, struct dns_wait *w)
 bool dns_is_answered(const struct dns_wait *w)
 {
     return w->name->state == KNOWN;
+}
+
+bool dns_is_asked(const struct dns_wait *w)
+{
+    return w->name->state != QUEUED;
 }
 
 void dns_release(struct dns *d, struct dns_wait *w)

@@ -59,6 +59,7 @@ struct dns_wait {
     struct list link;
     struct dns_name *name; /* counted; NULL before lookup and after release */
     void (*done)(struct dns_wait *w);
+    void (*asked)(struct dns_wait *w); /* it had to wait for its turn, and has it; may be NULL */
 };
 
 struct dns {
@@ -88,6 +89,9 @@ void dns_done(struct dns *d); /* no wait may be left */
 
 bool dns_lookup(struct dns *d, const char *host, size_t n, struct dns_wait *w);
 bool dns_is_answered(const struct dns_wait *w);
+
+/* False: the question waits for its turn; w.asked(&w) tells when it goes out. */
+bool dns_is_asked(const struct dns_wait *w);
 void dns_release(struct dns *d, struct dns_wait *w);
 
 #endif

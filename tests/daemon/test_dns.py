@@ -7,7 +7,7 @@ import signal
 
 import dns_world
 import harness
-from dns_world import BAD, GOOD, GOOD6, LIMIT_MS, OTHER
+from dns_world import BAD, GOOD, GOOD6, LIMIT_MS, OTHER, Play, later, record
 from network import origin_everywhere, own_files, own_network
 
 OWN = {'preset': 'own'}
@@ -147,6 +147,15 @@ def test_silent_names_hold_up_no_others(stage):
     rows = resolve(daemon, [*(f's{n}.test' for n in range(400)), *(f'n{n}.test' for n in range(400))], timeouts={**LIMITS, 'dns_ms': 30000})
     assert {name[0]: ended(row) for name, row in rows.items()} == {'s': 'dns_timeout', 'n': 'stored'}
     assert sum(ended(row) == 'stored' for row in rows.values()) == 400
+
+
+def test_names_wait_for_their_turn_without_getting_late(stage):
+    own_network(GOOD)
+    server = stage.dns({'*': Play(lambda q: later(0.5, lambda: q.send(q.reply([record(GOOD)] if q.kind == 'A' else []))))})
+    origin_everywhere(stage)
+    daemon = stage.crawld(loopback=False, settings={**CONTACT, 'dns_servers': server.address, 'workers': 1})
+    rows = resolve(daemon, [f'n{n}.test' for n in range(1500)], timeouts={**LIMITS, 'dns_ms': 1500, 'total_ms': 2500})
+    assert all_ended(rows) == {'stored'}
 
 
 def test_an_address_and_localhost_are_not_asked_for(stage):
