@@ -50,6 +50,7 @@ struct answer {
     size_t charged_bytes; /* of memory_bytes, by fetch_charge() */
     int64_t poor_ns;      /* since when it is in `poor` */
     struct head_slice location;
+    char *next;             /* owned; a redirect's target */
     uint32_t retry_after_s; /* 0: not said */
     struct mime mime;       /* its charset: from DECODE on the one that was found */
     struct codings codings;
@@ -58,6 +59,7 @@ struct answer {
 
 struct fetch {
     struct list link;          /* of its row */
+    struct list of_host;       /* of the machine's hosts[] */
     struct wheel_member wheel; /* its one deadline */
     struct dns_wait name;      /* while addresses are needed */
     struct machine *machine;   /* borrowed */
@@ -65,9 +67,8 @@ struct fetch {
     struct conn *conn;         /* ours while set */
     struct answer *answer;     /* owned; NULL before the first byte */
     struct secure *secure;     /* owned; NULL: http */
-    struct buf unsent;         /* rest of the request */
+    struct buf *unsent;        /* owned; rest of the request; NULL none */
     char *url;                 /* owned, NUL-terminated; url_len bytes */
-    char *next;                /* owned; a redirect's target */
     const char *detail;        /* constant text behind the reason; NULL none */
 
     uint64_t lease, seq;
@@ -175,6 +176,9 @@ void fetch_look_later(struct fetch *f);
 
 /* Nothing of it has left: the lease goes back. The fetch is gone. */
 void fetch_unsent(struct fetch *f);
+
+/* Nothing of the request is left to be sent. */
+void fetch_drop_unsent(struct fetch *f);
 
 /* Is the answer 429 or 503? */
 bool fetch_is_busy(const struct fetch *f);

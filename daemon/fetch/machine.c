@@ -153,6 +153,7 @@ static struct fetch *fetch_new(struct machine *m, struct job *j, const struct ip
     f->total_ns = deadline_add(f->begin_ns, j->limits.total_ns);
     wheel_member_init(&f->wheel);
     list_add_tail(&m->row[f->state], &f->link);
+    list_add_tail(&m->hosts[f->host % MACHINE_HOSTS].fetches, &f->of_host);
     m->stats->in_state[f->state]++;
     m->stats->value[STAT_LEASES] = ++m->lease_count;
     m->stats->value[STAT_STARTED]++;
@@ -345,6 +346,7 @@ int machine_init(struct machine *m, struct ev_loop *loop, struct ipc *uplink,
     for (int i = 0; i < FETCH_STATE_COUNT; i++)
         list_init(&m->row[i]);
     name_states(stats);
+    machine_stops_init(m);
     list_init(&m->full);
     list_init(&m->poor);
     jobs_init(&m->jobs);
@@ -388,7 +390,7 @@ void machine_done(struct machine *m)
     policy_done(&m->policy);
     slab_done(&m->fetches);
     slab_done(&m->answers);
-    free(m->stops);
+    machine_stops_done(m);
     url_done(&m->url);
     url_done(&m->target);
     buf_done(&m->request);

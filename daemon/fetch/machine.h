@@ -45,7 +45,15 @@ struct machine_conf {
 
 /* A host whose BUSY the supervisor does not know yet. */
 struct machine_stop {
+    struct list link; /* of machine_host.stops */
     uint32_t host, busy_count;
+};
+
+#define MACHINE_HOSTS 2048
+
+/* Hosts whose number has the same remainder. */
+struct machine_host {
+    struct list fetches, stops;
 };
 
 /* The one decoder: the first fetch of DECODE has it until its text is over. */
@@ -79,8 +87,7 @@ struct machine {
     uint64_t beyond_bytes;              /* of these, what answers hold beyond FETCH_FREE_BYTES */
     bool shut;                          /* said that no lease is wanted now */
     unsigned lease_count;
-    struct machine_stop *stops;         /* owned */
-    size_t stops_count, stops_room;
+    struct machine_host hosts[MACHINE_HOSTS];
     uint64_t seed;               /* of origins */
     struct url url, target;      /* scratch: a fetch's, a redirect's */
     struct buf request, tail;    /* scratch */
@@ -106,6 +113,9 @@ void machine_file(struct machine *m, const struct ipc_file *file, int take_fd);
 
 /* Drops the job's leases, records and files; REVOKED follows. */
 void machine_revoke(struct machine *m, uint32_t number);
+
+void machine_stops_init(struct machine *m);
+void machine_stops_done(struct machine *m);
 
 /* Sends nothing of what there is for the host. */
 void machine_stop(struct machine *m, uint32_t host);

@@ -39,7 +39,7 @@ static enum reason take_target(struct fetch *f)
         return REASON_BAD_REDIRECT;
     if (key.n > URL_MAX_GIVEN)
         return REASON_BAD_REDIRECT;
-    f->next = xmemdup0(key.p, key.n);
+    a->next = xmemdup0(key.p, key.n);
     return REASON_NONE;
 }
 

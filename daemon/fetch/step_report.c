@@ -20,7 +20,7 @@ static enum ipc_type message_of(const struct fetch *f)
         return IPC_RETRY;
     if (f->answer && f->answer->capture.err)
         return IPC_WFAIL;
-    return f->next ? IPC_AGAIN : IPC_DONE;
+    return f->answer && f->answer->next ? IPC_AGAIN : IPC_DONE;
 }
 
 static void fill_record(struct ipc_end *end, const struct capture *c)
@@ -34,7 +34,7 @@ static void tell(const struct fetch *f, enum ipc_type type)
 {
     struct machine *m = f->machine;
     bool has_row = type != IPC_NOCONN && type != IPC_WFAIL && type != IPC_BACK;
-    size_t next_len = type == IPC_AGAIN ? strlen(f->next) : 0;
+    size_t next_len = type == IPC_AGAIN ? strlen(f->answer->next) : 0;
     buf_clear(&m->tail);
     if (has_row)
         row_write(f, m->conf.number, &m->tail);
@@ -54,7 +54,7 @@ static void tell(const struct fetch *f, enum ipc_type type)
     if (tail_len)
         memcpy(end->data, buf_data(&m->tail), tail_len);
     if (next_len)
-        memcpy(end->data + tail_len, f->next, next_len);
+        memcpy(end->data + tail_len, f->answer->next, next_len);
 }
 
 /* A granted connection that never came to be is gone, too. */
@@ -73,6 +73,7 @@ static void answer_free(struct machine *m, struct answer *a)
     buf_done(&a->capture.response);
     answer_charge(m, a);
     keep_scan_done(&a->scan);
+    free(a->next);
     slab_put(&m->answers, a);
 }
 
@@ -84,10 +85,10 @@ static void fetch_free(struct fetch *f)
     wheel_remove(&m->wheel, &f->wheel);
     answer_free(m, f->answer);
     secure_free(f->secure);
-    buf_done(&f->unsent);
+    fetch_drop_unsent(f);
     free(f->url);
-    free(f->next);
     list_del(&f->link);
+    list_del(&f->of_host);
     m->stats->in_state[f->state]--;
     m->stats->value[STAT_LEASES] = --m->lease_count;
     slab_put(&m->fetches, f);

@@ -6,6 +6,9 @@
 #include "daemon/fetch/machine.h"
 
 #include <errno.h>
+#include <stdlib.h>
+
+#include "common/xalloc.h"
 
 static enum fetch_state sent(struct fetch *f)
 {
@@ -27,25 +30,34 @@ static enum fetch_state send_first(struct fetch *f)
     m->stats->value[STAT_BYTES_OUT] += done;
     if (done == all)
         return sent(f);
-    buf_add(&f->unsent, buf_data(&m->request) + done, all - done);
+    f->unsent = xcalloc(1, sizeof *f->unsent);
+    buf_add(f->unsent, buf_data(&m->request) + done, all - done);
     conn_want_write(f->conn, m->loop, true);
     return FETCH_PARK;
 }
 
+void fetch_drop_unsent(struct fetch *f)
+{
+    if (f->unsent)
+        buf_done(f->unsent);
+    free(f->unsent);
+    f->unsent = NULL;
+}
+
 enum fetch_state fetch_send(struct fetch *f)
 {
-    if (!buf_len(&f->unsent))
+    if (!f->unsent)
         return send_first(f);
-    ssize_t put = conn_write(f->conn, buf_data(&f->unsent), buf_len(&f->unsent));
+    ssize_t put = conn_write(f->conn, buf_data(f->unsent), buf_len(f->unsent));
     if (put == -EAGAIN)
         return FETCH_PARK;
     if (put > 0) {
         f->machine->stats->value[STAT_BYTES_OUT] += (size_t)put;
-        buf_consume(&f->unsent, (size_t)put);
-        if (buf_len(&f->unsent))
+        buf_consume(f->unsent, (size_t)put);
+        if (buf_len(f->unsent))
             return FETCH_PARK;
     }
-    buf_done(&f->unsent);
+    fetch_drop_unsent(f);
     conn_want_write(f->conn, f->machine->loop, false);
     return sent(f);
 }

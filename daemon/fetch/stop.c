@@ -15,11 +15,35 @@
 #include "common/xalloc.h"
 #include "daemon/fetch/machine.h"
 
+void machine_stops_init(struct machine *m)
+{
+    for (int i = 0; i < MACHINE_HOSTS; i++) {
+        list_init(&m->hosts[i].fetches);
+        list_init(&m->hosts[i].stops);
+    }
+}
+
+static void stop_free(struct machine_stop *s)
+{
+    list_del(&s->link);
+    free(s);
+}
+
+void machine_stops_done(struct machine *m)
+{
+    for (int i = 0; i < MACHINE_HOSTS; i++)
+        while (!list_empty(&m->hosts[i].stops))
+            stop_free(list_of(m->hosts[i].stops.next, struct machine_stop, link));
+}
+
 static struct machine_stop *find(const struct machine *m, uint32_t host)
 {
-    for (size_t i = 0; i < m->stops_count; i++)
-        if (m->stops[i].host == host)
-            return &m->stops[i];
+    list_each(it, &m->hosts[host % MACHINE_HOSTS].stops)
+    {
+        struct machine_stop *s = list_of(it, struct machine_stop, link);
+        if (s->host == host)
+            return s;
+    }
     return NULL;
 }
 
@@ -31,23 +55,22 @@ bool machine_stopped(const struct machine *m, uint32_t host)
 /* What has not been sent goes back; what has been must not be sent again. */
 void machine_stop(struct machine *m, uint32_t host)
 {
-    for (int row = 0; row <= FETCH_HEAD; row++)
-        list_each_safe(it, tmp, &m->row[row])
-        {
-            struct fetch *f = list_of(it, struct fetch, link);
-            if (f->host != host)
-                continue;
-            f->stopped = true;
-            if (row < FETCH_SEND)
-                fetch_unsent(f);
-        }
+    list_each_safe(it, tmp, &m->hosts[host % MACHINE_HOSTS].fetches)
+    {
+        struct fetch *f = list_of(it, struct fetch, of_host);
+        if (f->host != host || f->state > FETCH_HEAD)
+            continue;
+        f->stopped = true;
+        if (f->state < FETCH_SEND)
+            fetch_unsent(f);
+    }
 }
 
 void machine_heard(struct machine *m, uint32_t host)
 {
     struct machine_stop *s = find(m, host);
     if (s && !--s->busy_count)
-        *s = m->stops[--m->stops_count];
+        stop_free(s);
 }
 
 static bool is_busy(unsigned status)
@@ -73,10 +96,9 @@ void fetch_tell_busy(struct fetch *f)
         s->busy_count++;
         return;
     }
-    if (m->stops_count == m->stops_room) {
-        m->stops_room = m->stops_room ? m->stops_room * 2 : 16;
-        m->stops = xrealloc(m->stops, m->stops_room * sizeof *m->stops);
-    }
-    m->stops[m->stops_count++] = (struct machine_stop){.host = f->host, .busy_count = 1};
+    s = xcalloc(1, sizeof *s);
+    s->host = f->host;
+    s->busy_count = 1;
+    list_add_tail(&m->hosts[f->host % MACHINE_HOSTS].stops, &s->link);
     machine_stop(m, f->host);
 }
