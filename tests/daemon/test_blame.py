@@ -95,9 +95,12 @@ def cell(pid):
         return struct.unpack_from('<Q', block, at)[0]
 
 
-def stepping(daemon, after=()):
-    """The pid of a worker that stands in a step and is none of those."""
+def stepping(stage, daemon, after=()):
+    """The pid of a worker that hangs in a step and is none of those that did so before."""
     def look():
+        with open(stage.path('turns'), 'rb') as turns:
+            if turns.read(1)[0] <= len(after):
+                return None
         pids = [pid for pid in children(daemon.process.pid) if pid not in after]
         return [pid for pid in pids if cell(pid)]
     return harness.wait_until(look, 'a worker stands in a step')[0]
@@ -107,7 +110,7 @@ def test_a_fatal_signal_from_outside_charges_nobody(stage):
     def shoot(daemon):
         shot = []
         for number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS):
-            shot.append(stepping(daemon, shot))
+            shot.append(stepping(stage, daemon, shot))
             kill(shot[-1], number)
             harness.wait_until(lambda: len(burials(daemon)) == len(shot), 'it is buried')
     row, deaths = crawl(stage, ['hang'] * 4, shoot)
@@ -118,7 +121,7 @@ def test_a_fatal_signal_from_outside_charges_nobody(stage):
 def test_a_worker_that_is_silent_but_goes_on_charges_nobody(stage):
     def go_on(daemon):
         """Stopped, it is silent; its cell is moved as if it stepped one lease after the other."""
-        pid = stepping(daemon)
+        pid = stepping(stage, daemon)
         os.kill(pid, signal.SIGSTOP)
         block, at = stats_block(pid)
         with block:
