@@ -6,10 +6,9 @@ clock runs from `resume` to `done`, after all of the others drip. They drip from
 """
 import shutil
 import tempfile
-import time
 
 import harness
-import measure
+import paused
 
 HEALTHY_PORT, DRIPPING_PORT = 8414, 8415
 HEALTHY, DRIPPING = 1000, 5000
@@ -33,25 +32,13 @@ def run(stage, daemon, count):
     urls = ''.join(f'http://{address(2, n % HEALTHY)}:{HEALTHY_PORT}/p/{n:08d}.html\n' for n in range(count))
     spec = stage.write('healthy.json', '{"name":"healthy","pace":{"preset":"own","in_flight":%d}}' % HEALTHY)
     daemon.ctl('submit', '--paused', '--spec', spec, '-i', stage.write('healthy', urls))
-    pids = measure.family(daemon.process.pid)
-    cpu_s, start = measure.cpu_seconds(pids), time.monotonic()
-    daemon.call('job.resume', job='healthy')
-    while daemon.show('healthy')['state'] != 'done':
-        time.sleep(0.02)
-    wall_s, cpu_s = time.monotonic() - start, measure.cpu_seconds(pids) - cpu_s
-    counts = daemon.show('healthy')['counts']
-    assert counts['stored'] == count, counts
-    return wall_s, cpu_s
+    return paused.run(daemon, 'healthy', count)
 
 
 def one(options, stage, tool_core, server_core, beside):
     state_dir = tempfile.mkdtemp(prefix='crawld-bench-', dir=options.dir)
     try:
-        daemon = harness.Crawld(stage, 'beside' if beside else 'alone', settings={'workers': 1})
-        daemon.state_dir = state_dir
-        measure.pin(tool_core)
-        daemon.start()
-        measure.pin(server_core)
+        daemon = paused.start(stage, 'beside' if beside else 'alone', state_dir, tool_core, server_core, {'workers': 1})
         if beside:
             start_dripping(stage, daemon)
         figures = run(stage, daemon, options.pages * PAGES_SCALE)

@@ -4,13 +4,11 @@
 Everything stands in a paused job; the clock runs from `resume` to `done`, so that it also contains the making of the
 connections. crawld has the first core, the origin the last. The bound is lines x delay / fetches in flight.
 """
-import os
 import shutil
 import tempfile
-import time
 
 import harness
-import measure
+import paused
 
 PORT, ADDRESSES = 8413, 100
 CREWS = [(1, 'gzip'), (6, 'none'), (6, 'gzip')]
@@ -37,15 +35,7 @@ def run(options, stage, daemon, compress, in_flight):
     spec = stage.write('spec.json', '{"name":"many","pace":{"preset":"own","in_flight":%d},"store":{"compress":"%s"}}'
                        % (in_flight, compress))
     daemon.ctl('submit', '--paused', '--spec', spec, '-i', write_list(stage, options.lines))
-    pids = measure.family(daemon.process.pid)
-    cpu_s, start = measure.cpu_seconds(pids), time.monotonic()
-    daemon.call('job.resume', job='many')
-    while daemon.show('many')['state'] != 'done':
-        time.sleep(0.1)
-    wall_s, cpu_s = time.monotonic() - start, measure.cpu_seconds(pids) - cpu_s
-    counts = daemon.show('many')['counts']
-    assert counts['stored'] == options.lines, counts
-    return wall_s, cpu_s
+    return paused.run(daemon, 'many', options.lines)
 
 
 def one(options, stage, tool_core, server_core, workers, compress):
@@ -53,11 +43,7 @@ def one(options, stage, tool_core, server_core, workers, compress):
     state_dir = tempfile.mkdtemp(prefix='crawld-bench-', dir=options.dir)
     try:
         origin = start_origin(stage, options, workers)
-        daemon = harness.Crawld(stage, name, settings={'workers': workers, 'in_flight': options.in_flight})
-        daemon.state_dir = state_dir
-        measure.pin(tool_core)
-        daemon.start()
-        measure.pin(server_core)
+        daemon = paused.start(stage, name, state_dir, tool_core, server_core, {'workers': workers, 'in_flight': options.in_flight})
         wall_s, cpu_s = run(options, stage, daemon, compress, workers * options.in_flight)
         daemon.stop()
         origin.end()
